@@ -50,8 +50,6 @@ class ConfigurationError(PipelineError):
 class Interrupted(PipelineError):
     """A signal ended the run with nothing in flight. The exit code is the shell's: 128 plus the signal's number."""
 
-    exit_code = 128 + SIGINT
-
     def __init__(self, message: str, signum: int = SIGINT) -> None:
         super().__init__(message)
         self.exit_code = 128 + signum
@@ -73,6 +71,10 @@ def at_work_on(place: str) -> Iterator[None]:
 
 def shorten(names: Sequence[str]) -> str:
     """`A, B, C`; of more than a dozen names, the first ones and how many more there are."""
-    listed = 12
-    more = len(names) - listed
-    return ", ".join(names[:listed]) + (f" and {more:,} more" if more > 0 else "")
+    more = len(names) - 12
+    return ", ".join(names[:12]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def count(many: int, one: str, more: str | None = None) -> str:
+    """`1 trade`, `2 trades`."""
+    return f"{many:,} {one if many == 1 else more or one + 's'}"

@@ -7,8 +7,9 @@ They tell the state of a ledger, a log and git's history on the day a page is op
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from stages.errors import count
 from stages.fetching.listing_history import NOT_COMMITTED, Relisted
-from stages.reporting.elements import Section, count, grid, number
+from stages.reporting.elements import Section, grid, number
 from stages.sources.revisions import months_of
 from stages.trading.trials import Entry
 

@@ -17,10 +17,10 @@ from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, 
 from functools import cache
 from operator import length_hint
 from pathlib import Path
-from signal import SIGPIPE
+from signal import SIGINT, SIGPIPE
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, cast
 
-from stages.errors import ConfigurationError, DataContractError, Interrupted, PipelineError, shorten
+from stages.errors import ConfigurationError, DataContractError, PipelineError, shorten
 from stages.io.atomic import disk_reason
 from stages.io.content import changed_inputs
 from stages.io.settings import require_params_as_read
@@ -207,7 +207,7 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(128 + SIGPIPE)
     except KeyboardInterrupt:  # also while an error is shown
         print("SIGINT ended this run: what it had finished is kept; run it again.", file=sys.stderr, flush=True)
-        sys.exit(Interrupted.exit_code)
+        sys.exit(128 + SIGINT)
 
 
 def _replace_closed() -> None:

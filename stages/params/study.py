@@ -7,8 +7,10 @@ A model checks its own section; rules between sections are checked here, before 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, Self, TypeVar, get_type_hints
+
+import numpy as np
 
 from stages.errors import ConfigurationError
 from stages.params.api import ApiParams
@@ -223,7 +225,7 @@ def the_walk_forward_has_a_fold(study: StageStudy) -> Iterator[str]:
     if split.holdout_from is not None:
         last = min(last, split.holdout_from - timedelta(1))
     left_out = min(study.requests.history_days) + (split.holdout_sessions or 0) + split.embargo_sessions
-    searched = max(_weekdays(universe.first_session, last) - left_out, 0)
+    searched = max(int(np.busday_count(universe.first_session, last + timedelta(1))) - left_out, 0)
     if searched <= walk.first_train_sessions + split.embargo_sessions:
         yield (
             f"split.walk_forward.first_train_sessions {walk.first_train_sessions} and split.embargo_sessions "
@@ -281,11 +283,6 @@ def _minute_of(clock: str) -> int:
     """Minutes since midnight of `09:45`."""
     hour, minute = map(int, clock.split(":"))
     return 60 * hour + minute
-
-
-def _weekdays(first: date, last: date) -> int:
-    """How many days from `first` to `last` are no Saturday or Sunday."""
-    return sum((first + timedelta(n)).weekday() < 5 for n in range((last - first).days + 1))
 
 
 def _beyond(user: str, used: Iterable[Any], name: str, allowed: Iterable[Any]) -> Iterator[str]:

@@ -12,9 +12,10 @@ from typing import Any
 
 import vl_convert
 
+from stages.errors import count
 from stages.reporting.charts import HEIGHT, THEME, VEGA_LITE, Figure
 from stages.reporting.compare import Differing, Runs, params, verdicts
-from stages.reporting.elements import MISSING, Grid, count, grid, measure, sharpe
+from stages.reporting.elements import MISSING, Grid, grid, measure, sharpe
 from stages.reporting.markdown import as_code
 from stages.reporting.page import rendered, text_of
 from stages.reporting.record import Record

@@ -7,6 +7,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from stages.errors import count
 from stages.reporting.charts import (
     THEME,
     Chart,
@@ -22,7 +23,7 @@ from stages.reporting.charts import (
     tip,
 )
 from stages.reporting.curves import TITLES, stepped
-from stages.reporting.elements import Section, count, grid, in_order, number, probability, sharpe
+from stages.reporting.elements import Section, grid, in_order, number, probability, sharpe
 from stages.reporting.page import rendered, vega
 from stages.reporting.record import Record
 from stages.reporting.verdict import GATES, headline

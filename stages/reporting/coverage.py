@@ -5,8 +5,9 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from stages.errors import count
 from stages.reporting.charts import QUIET, SERIES, Figure, bounds_tips, level, listed, paired, sized, tip
-from stages.reporting.elements import Section, count, number, probability
+from stages.reporting.elements import Section, number, probability
 from stages.reporting.fans import strategy_forecasts
 from stages.reporting.record import Document, Record
 from stages.reporting.skill import CELLS, DATA, bounded

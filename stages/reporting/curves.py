@@ -10,8 +10,9 @@ from datetime import timedelta
 import altair as alt
 import polars as pl
 
+from stages.errors import count
 from stages.reporting.charts import BAD, QUIET, Chart, Figure, framed, rows, series, session_axis, sized, sliding, tip
-from stages.reporting.elements import count, number
+from stages.reporting.elements import number
 from stages.reporting.record import Record
 from stages.tables.trades import HOLDING, PORTFOLIO
 from stages.trading.daily import with_curves

@@ -5,8 +5,8 @@ from typing import Any
 import polars as pl
 import yaml
 
-from stages.errors import shorten
-from stages.reporting.elements import Section, count, grid
+from stages.errors import count, shorten
+from stages.reporting.elements import Section, grid
 from stages.reporting.record import Document, Record
 
 SHOWN_DAYS = 20

@@ -36,11 +36,6 @@ def measure(value: float | None, unlike: float | None = None) -> str:
     return f"{whole}.{decimals}".rstrip("0").rstrip(".")
 
 
-def count(many: int, one: str, more: str | None = None) -> str:
-    """`1 trade`, `2 trades`."""
-    return f"{many:,} {one if many == 1 else more or one + 's'}"
-
-
 def span(low: float | None, high: float | None, digits: int = 3) -> str:
     """Two bounds: `0.95 to 1.05`; a dash where there are none."""
     return MISSING if low is None and high is None else f"{number(low, digits)} to {number(high, digits)}"

@@ -7,10 +7,10 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from stages.errors import shorten
+from stages.errors import count, shorten
 from stages.reporting.charts import INK, Figure, judged, rows, session_axis, sized, tip
 from stages.reporting.curves import UNGATED, span_figures, ungated_figures
-from stages.reporting.elements import Grid, Section, count, grid, measure, number, sharpe
+from stages.reporting.elements import Grid, Section, grid, measure, number, sharpe
 from stages.reporting.record import Document, Record
 from stages.tables.trades import HOLDING, PORTFOLIO
 

@@ -5,8 +5,9 @@ from datetime import date
 import altair as alt
 import polars as pl
 
+from stages.errors import count
 from stages.reporting.charts import INK, SERIES, Chart, Figure, clock_axis, judged, rows, sized, sliding, tip
-from stages.reporting.elements import Grid, Section, count, evenly, grid, number
+from stages.reporting.elements import Grid, Section, evenly, grid, number
 from stages.reporting.record import Record
 from stages.tables.market import NEW_YORK
 

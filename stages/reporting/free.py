@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 import altair as alt
 import polars as pl
 
+from stages.errors import count
 from stages.reporting.charts import Figure, level, sized
-from stages.reporting.elements import MISSING, Grid, Section, count, grid, number, span
+from stages.reporting.elements import MISSING, Grid, Section, grid, number, span
 from stages.reporting.record import Document, Record
 from stages.reporting.skill import DATA, bounded, by_horizon
 from stages.tables.forecasts import BENCHMARK, FREE, FREE_MIX, NEVER

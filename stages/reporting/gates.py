@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from stages.reporting.elements import Grid, Section, count, grid, in_order, measure, probability
+from stages.errors import count
+from stages.reporting.elements import Grid, Section, grid, in_order, measure, probability
 from stages.reporting.record import Document, Record
 
 TITLES = (

@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from stages.reporting.elements import count, evenly
+from stages.errors import count
+from stages.reporting.elements import evenly
 from stages.tables.forecasts import SYNTHETIC, is_local, makers, origin
 from stages.tables.scores import ALL_DAY
 from stages.tables.trades import PORTFOLIO

@@ -6,8 +6,9 @@ import altair as alt
 import numpy as np
 import polars as pl
 
+from stages.errors import count
 from stages.reporting.charts import SERIES, Figure, framed, level, rows, session_axis, sized, sliding, tip
-from stages.reporting.elements import MISSING, Grid, Section, count, grid, number, sharpe
+from stages.reporting.elements import MISSING, Grid, Section, grid, number, sharpe
 from stages.reporting.record import Record
 from stages.tables.trades import HOLDING, MARKET, PORTFOLIO
 from stages.trading.performance import (

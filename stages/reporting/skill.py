@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from stages.errors import shorten
+from stages.errors import count, shorten
 from stages.reporting.charts import (
     HEIGHT,
     INK,
@@ -20,7 +20,7 @@ from stages.reporting.charts import (
     sized,
     tip,
 )
-from stages.reporting.elements import Grid, Section, count, grid, in_order, number, probability, span
+from stages.reporting.elements import Grid, Section, grid, in_order, number, probability, span
 from stages.reporting.record import Record
 
 CONTROLS = {

@@ -6,8 +6,9 @@ from math import comb
 import altair as alt
 import polars as pl
 
+from stages.errors import count
 from stages.reporting.charts import INK, Chart, Figure, judged, rows, sized, tip
-from stages.reporting.elements import MISSING, Grid, Section, count, grid, number, probability, sharpe
+from stages.reporting.elements import MISSING, Grid, Section, grid, number, probability, sharpe
 from stages.reporting.record import Record
 from stages.trading.grid import SCALES, SWITCHES
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from stages.errors import shorten
-from stages.reporting.elements import MISSING, count, number, sharpe
+from stages.errors import count, shorten
+from stages.reporting.elements import MISSING, number, sharpe
 from stages.reporting.record import Record
 
 REASONS = {

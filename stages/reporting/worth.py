@@ -8,8 +8,9 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from stages.errors import count
 from stages.reporting.charts import SERIES, Figure, level, paired, rows, session_axis, sized, sliding, tip
-from stages.reporting.elements import Grid, Section, count, grid, measure
+from stages.reporting.elements import Grid, Section, grid, measure
 from stages.reporting.record import Document, Record
 from stages.worth.beside_gates import beside_the_gates
 from stages.worth.card import card, odds

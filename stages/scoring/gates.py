@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 from scipy.special import bdtr, ndtr, ndtri
 
+from stages.errors import count
 from stages.params.gates import Fdr, GatesParams
 from stages.scoring.discoveries import Discovery, Stated, discoveries
-from stages.scoring.inference import Judgement, Verdict, counted, worst
+from stages.scoring.inference import Judgement, Verdict, worst
 from stages.tables.scores import Cell
 
 NOMINAL = 0.5
@@ -95,7 +96,7 @@ def judge_coverage(entry: Mapping[str, Any], params: GatesParams) -> Judgement:
         verdict, bound, words = Verdict.INCONCLUSIVE, None, _too_little(entry, params)
     elif se is None and rule != "point":
         verdict, bound = Verdict.INCONCLUSIVE, None
-        days = counted(entry["n_days"], "day")
+        days = count(entry["n_days"], "day")
         words = f"{days} without a standard error; gates.min_ci_days requires {params.min_ci_days}"
     elif rule == "point":
         verdict, bound = (Verdict.PASS if off <= tolerance else Verdict.FAIL), None
@@ -146,7 +147,7 @@ def _too_little(entry: Mapping[str, Any], params: GatesParams) -> str:
         return "there is no outcome to judge"
     days = max("min_forecast_days", "min_ci_days", key=lambda rule: getattr(params, rule))
     minima = (("outcome", entry["n"], "min_forecast_outcomes"), ("day", entry["n_days"], days))
-    asked = [(counted(n, one), rule, getattr(params, rule)) for one, n, rule in minima if n < getattr(params, rule)]
+    asked = [(count(n, one), rule, getattr(params, rule)) for one, n, rule in minima if n < getattr(params, rule)]
     return "; ".join(f"{there}, gates.{rule} requires {least}" for there, rule, least in asked)
 
 
@@ -179,7 +180,7 @@ def _luck_words(threshold: float, se: float | None) -> str:
 def _perfect_passes(n: int, tolerance: float) -> str:
     lowest, highest = ceil(n * (NOMINAL - tolerance) - 1e-9), min(n, floor(n * (NOMINAL + tolerance) + 1e-9))
     share = bdtr(highest, n, NOMINAL) - (bdtr(lowest - 1, n, NOMINAL) if lowest > 0 else 0.0)
-    return f"with {counted(n, 'independent outcome')} a perfect forecaster passes {_percent(share)} of the time"
+    return f"with {count(n, 'independent outcome')} a perfect forecaster passes {_percent(share)} of the time"
 
 
 def _detectable(se: float, params: GatesParams) -> str:

@@ -160,11 +160,6 @@ class Verdict(StrEnum):
     SEALED = "SEALED"
 
 
-def counted(many: int, one: str) -> str:
-    """`1 day`, `2 days`: evidence in the words of a judgement."""
-    return f"{many} {one}{'s' * (many != 1)}"
-
-
 WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SEALED, Verdict.PASS)
 
 

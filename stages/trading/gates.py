@@ -20,10 +20,11 @@ from typing import Any
 import polars as pl
 from scipy.special import bdtrc, ndtr, ndtri
 
+from stages.errors import count
 from stages.params.gates import GatesParams
 from stages.scoring.entries import block_days, drawn_days, rounded
 from stages.scoring.figures import Floats, ratio
-from stages.scoring.inference import Judgement, Verdict, bounds, counted
+from stages.scoring.inference import Judgement, Verdict, bounds
 from stages.trading.book import Span, break_even, repriced
 from stages.trading.performance import DECIMALS, MIN_SESSIONS, SESSIONS_PER_YEAR, book_of, kpis
 
@@ -148,7 +149,7 @@ def _hit_rate(holdout: Evidence, params: GatesParams) -> Judgement:
     words = NO_TRADE
     if n:
         luck = _percent(bdtrc(needed - 1, n, 0.5))
-        words = f"With {counted(n, 'trade')} a fair coin reaches {threshold:g} {luck} of the time."
+        words = f"With {count(n, 'trade')} a fair coin reaches {threshold:g} {luck} of the time."
     value, bound = holdout.hit_rate, holdout.hit_rate_bound
     return _judgement(holdout, verdict=verdict, value=value, threshold=threshold, bound=bound, words=words)
 
@@ -186,7 +187,7 @@ def _against(value: float | None, threshold: float, holdout: Evidence, params: G
 def _too_few(holdout: Evidence, params: GatesParams) -> str:
     """The minima of `gates.policy: ci` that are not met, and no other; empty where none is."""
     minima = (("session", holdout.sessions, "min_trading_sessions"), ("trade", holdout.trades, "min_trades"))
-    asked = [(counted(n, one), rule, getattr(params, rule)) for one, n, rule in minima if n < getattr(params, rule)]
+    asked = [(count(n, one), rule, getattr(params, rule)) for one, n, rule in minima if n < getattr(params, rule)]
     lacking = [f"{there}, gates.{rule} requires {least}" for there, rule, least in asked]
     return f"Too little to judge: {'; '.join(lacking)}." if lacking and params.policy == "ci" else ""
 

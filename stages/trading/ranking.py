@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from stages.errors import count
 from stages.params.sweep import ChooseBy, SweepParams
-from stages.scoring.inference import counted
 from stages.trading.daily import Floats
 from stages.trading.grid import Combo, neighbours
 from stages.trading.multiplicity import deflated_sharpe, effective_trials, overfitting_probability, superior_ability_p
@@ -174,7 +174,7 @@ def _nothing(ranking: pl.DataFrame, cost_mult: float, choose_by: ChooseBy) -> st
     if most < choose_by.min_trades:
         return f"no combo makes sweep.choose_by.min_trades = {choose_by.min_trades} trades; the most is {most}"
     if ranking["sharpe"].null_count() == ranking.height:
-        sessions = counted(ranking["sessions"][0], "session")
+        sessions = count(ranking["sessions"][0], "session")
         return f"no combo has a Sharpe ratio to choose by: {sessions}, and it takes {MIN_SESSIONS}"
     if ranking.select(((pl.col("trades") >= choose_by.min_trades) & (pl.col("sharpe") > 0.0)).any()).item():
         return "no combo with enough trades has a mean Sharpe ratio with its neighbours on the grid above zero"

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from stages.errors import shorten
+from stages.errors import count, shorten
 from stages.worth.verdict import State
 
 Document = Mapping[str, Any]
@@ -115,7 +115,7 @@ def _head(worth: Document) -> str:
     sessions = _sessions(worth["sessions"])
     if worth["state"] == State.NOT_SHOWN:
         return f"{worth['state']} (plan ended, {sessions}{', ' + REHEARSAL if worth['rehearsal'] else ''})."
-    paid = REHEARSAL if worth["rehearsal"] else _counted(worth["calls"], "call")
+    paid = REHEARSAL if worth["rehearsal"] else count(worth["calls"], "call")
     if worth["decided_on"] is None:
         return f"{worth['state']} ({sessions}, {paid})."
     day = date.fromisoformat(worth["decided_on"])
@@ -247,16 +247,12 @@ def _included(worth: Document) -> str:
 
 
 def _sessions(many: int, kind: str = "") -> str:
-    return _counted(many, f"{kind}session")
+    return count(many, f"{kind}session")
 
 
 def _calls(worth: Document, sessions: int, form: str) -> str:
     calls = sessions * worth["calls_a_session"]
-    return "" if worth["rehearsal"] else " " + form.format(_counted(calls, "call"))
-
-
-def _counted(many: int, noun: str) -> str:
-    return f"{many:,} {noun}{'s' * (many != 1)}"
+    return "" if worth["rehearsal"] else " " + form.format(count(calls, "call"))
 
 
 def in_money(worth: Document) -> bool:
@@ -279,7 +275,7 @@ def _joined(*sentences: str) -> str:
 
 def line(worth: Document) -> str:
     """The verdict so far in one line, for a step of `make study`."""
-    paid = REHEARSAL if worth["rehearsal"] else _counted(worth["calls"], "call")
+    paid = REHEARSAL if worth["rehearsal"] else count(worth["calls"], "call")
     verdict = f"{_sessions(worth['sessions'])}, {paid}: {worth['state']}"
     if worth["estimate"] is None:
         return verdict

@@ -221,7 +221,7 @@ def test_the_odds_of_a_perfect_forecaster_under_the_literal_rule_are_those_of_th
 
     words = coverage(cell, policy="point", coverage_rule="point", coverage_tol=tolerance).words
 
-    assert words == f"with {n} independent outcomes a perfect forecaster passes {percent} % of the time"
+    assert words == f"with {n:,} independent outcomes a perfect forecaster passes {percent} % of the time"
     assert np.mean(np.abs(tossed / n - 0.5) <= tolerance + 1e-9) == pytest.approx(percent / 100, abs=0.005 + 0.0035)
 
 
