@@ -1,5 +1,6 @@
 """The two lists of docs/FEATURES.md, made from the catalogue. Run: python -m tests.docs.feature_table"""
 
+from stages.errors import count
 from stages.features.catalogue import FEATURES
 from tests.docs.blocks import ROOT
 from tests.features.made_bars import features_params
@@ -19,7 +20,7 @@ def table() -> str:
 def _row(name: str) -> str:
     feature, params = FEATURES[name], features_params()
     bars, sessions = feature.lookback_bars(params), feature.lookback_sessions(params)
-    lookback = ", ".join([f"{bars} bars"] * bool(bars) + [f"{sessions} sessions"] * bool(sessions))
+    lookback = ", ".join(count(n, unit) for n, unit in ((bars, "bar"), (sessions, "session")) if n)
     return f"| `{name}` | {feature.formula} | {feature.unit} | {lookback} |\n"
 
 
