@@ -92,7 +92,7 @@ class Market:
         """The last `days` usable sessions before `session`; None if the look-back allowed holds fewer."""
         sessions, usable = self._sessions, self.usable[symbol]
         today = bisect_left(sessions, session)
-        reach = ceil(round(max_lookback_ratio * days, 6))  # 1.1 * 10 is 11.000000000000002
+        reach = ceil(round(max_lookback_ratio * days, 6))  # 1.1 * 50 is 55.00000000000001
         oldest = sessions[max(0, today - reach)]
         past = usable[bisect_left(usable, oldest) : bisect_left(usable, session)][-days:]
         return past if len(past) == days else None

@@ -179,11 +179,11 @@ def test_widen_takes_the_next_value_on_its_grid():
     assert levels(row)[1:4] == [-1.2, 0, 1.2]
 
 
-@pytest.mark.parametrize("y", [1.1, 1.1 + 4e-7])
-def test_an_outcome_exactly_on_a_value_of_the_grid_needs_no_more(y):
+@pytest.mark.parametrize(("y", "widened"), [(1.1, 1.1), (1.1 + 4e-7, 1.1), (1.1 + 6e-7, 1.2)])
+def test_an_outcome_exactly_on_a_value_of_the_grid_to_a_millionth_needs_no_more(y, widened):
     row = last_row(daily([y] * 9 + [0.0]), "widen", widen_grid=(0.5, 0.0, 0.1, 0.2))
 
-    assert levels(row)[1:4] == [-1.1, 0, 1.1]
+    assert levels(row)[1:4] == [-widened, 0, widened]
 
 
 def test_offsets_of_widen_at_the_end_of_its_grid_are_counted():

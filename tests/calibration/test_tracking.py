@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from stages.calibration.methods import calibrate
+from stages.tables.forecasts import OFFSETS
 from tests.benchmarks.bench_drift import CLOCKS, covered, drifting
 from tests.calibration.test_methods import daily, last_row, levels
 from tests.scoring.simulated import CALIBRATION, by_every_method, with_truth
@@ -25,6 +26,16 @@ def test_one_miss_by_hand():
     assert levels(stepped) == [-9.18, -5.1, 0, 5.1, 9.18]
     assert levels(turned) == [-9.899711, -5.46115, 0, 5.46115, 9.899711]
     assert (stepped["group_used"], stepped["n_cal"], stepped["calibrated"]) == ("A", 10, True)
+
+
+def test_what_is_added_to_the_start_has_nine_decimals_by_hand():
+    # The same miss, of half a miss and of 0.9 too many, each worth a third: 1/6 and 3/10 more than the starts 4 and 7.
+    changes = {"methods": ("pid",), "method": "pid", "min_outcomes": 9, "pid_step": 1 / 3, "pid_gain": 0.0}
+    frame = daily([1, 2, 3, 4, 5, 6, 7, 8, 9, 100, 0])
+
+    offsets = calibrate(frame, CALIBRATION.model_copy(update=changes)).whole.offsets.sort("session").select(OFFSETS)
+
+    assert offsets.row(-1) == (7.3, 4.166666667, 4.166666667, 7.3)
 
 
 def test_an_outcome_exactly_at_the_end_of_its_interval_is_no_miss_by_hand():

@@ -28,7 +28,8 @@ PARAMS = features_params(
 
 
 LOOPED = (
-    "ret_5m", "rv_5m", "sigma_5m", "parkinson", "garman_klass", "atr", "atr_rel", "vwap_30m", "z_vwap", "volume_norm",
+    "ret_5m", "rv_5m", "ret_15m", "rv_15m", "sigma_5m", "parkinson", "garman_klass", "atr", "atr_rel", "vwap_30m",
+    "z_vwap", "volume_norm",
 )  # fmt: skip
 
 
@@ -215,10 +216,11 @@ def loops(bars, usable):
 
     columns = {name: [] for name in LOOPED}
     for i, row in enumerate(rows):
-        known = [r[j] for j in window(i, 5)]
-        whole = len(known) == 5 and None not in known
-        columns["ret_5m"].append(sum(known) if whole and row["m"] >= 5 else None)
-        columns["rv_5m"].append(sqrt(sum(x * x for x in known)) if whole else None)
+        for minutes in (5, 15):
+            known = [r[j] for j in window(i, minutes)]
+            whole = len(known) == minutes and None not in known
+            columns[f"ret_{minutes}m"].append(sum(known) if whole and row["m"] >= minutes else None)
+            columns[f"rv_{minutes}m"].append(sqrt(sum(x * x for x in known)) if whole else None)
         variance = averaged(i, 8, lambda j: None if r[j] is None else r[j] ** 2)
         sigma = None if variance is None else sqrt(5 * variance)
         columns["sigma_5m"].append(sigma)

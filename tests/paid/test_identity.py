@@ -221,6 +221,7 @@ def test_without_git_it_is_said_once_that_nothing_is_remembered(
     ContextFactory(store_root(), server.url).backend().answer([asked()])
     begun_store()
     assert capfd.readouterr().err == ""
+    assert known_elsewhere(known_store()) == []
 
 
 def test_a_budget_of_all_machines_is_not_counted_anew_on_another_remote(

@@ -1,12 +1,16 @@
 """Small facts beside the answers: a damaged one is told, counts as missing and gives way to the next sound one."""
 
+import json
+
 import pytest
 
 from stages.errors import ConfigurationError
+from stages.io.clock import SystemClock
 from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
 from stages.paid.batch_invariance import path_of_proof
 from stages.paid.client import ModelFacts
+from stages.paid.limits import set_standing_limit
 from stages.paid.model_facts import parse_facts, path_of_facts, read_note, write_note
 from tests.paid.test_answers import local, remote
 from tests.support.contexts import ContextFactory, asked, questions
@@ -61,6 +65,21 @@ def test_damaged_facts_of_a_model_cost_one_request_once(contexts: ContextFactory
     for number in range(2):
         contexts.backend().answer([asked(snapshot=number)])
     assert server.requests == {"model_params": 1, "forecast": 2}
+
+
+def test_whatever_is_written_beside_the_answers_names_its_facts_in_order(contexts: ContextFactory):
+    """Equal facts are equal bytes then, whichever version wrote them."""
+
+    def require_order(pairs: list[tuple[str, object]]) -> None:
+        assert [name for name, _ in pairs] == sorted(name for name, _ in pairs)
+
+    contexts.know_model = False
+    set_standing_limit(contexts.context().store.local, 100, SystemClock())
+    contexts.backend().prove_independence(questions(["AAA"], range(3)))
+    files = [path for path in contexts.root.rglob("*") if path.is_file() and path.read_bytes().startswith(b"{")]
+    for path in files:
+        json.loads(path.read_bytes(), object_pairs_hook=require_order)
+    assert {path.relative_to(contexts.root).parts[0] for path in files} >= {"budget", "models", "proofs"}
 
 
 @pytest.mark.parametrize("damage", DAMAGED)

@@ -192,6 +192,18 @@ def test_a_pause_that_no_list_holds_drops_the_session_unless_params_keep_it() ->
     assert kept.halts.select("symbol", "halted_at", "resumed_at").rows() == [
         ("AAA", datetime(2024, 11, 19, 16, 15, tzinfo=UTC), datetime(2024, 11, 19, 16, 26, tzinfo=UTC))
     ]  # the first bar behind it, of 16:25, is known at 16:26
+    others = pl.col("session") != TUESDAY
+    assert kept.days.filter(others).equals(dropped.days.filter(others))
+
+
+@pytest.mark.parametrize("gap", [(40, 49), (300, 309)], ids=["before", "after"])
+def test_a_pause_that_is_kept_excuses_no_other_gap_of_its_session(gap: tuple[int, int]) -> None:
+    """The pause has five minutes of gap and ten of halt; in the other ten minutes nobody trades."""
+    feeds = {symbol: feed.filter(~minutes(TUESDAY, *gap)) for symbol, feed in paused().items()}
+    found = day(check_symbols(feeds, dialect(), CALENDAR, KEEP)["AAA"], TUESDAY)
+
+    assert (found["HLT1"], found["n_missing"], found["longest_gap"]) == (10, 15, 10)
+    assert found["reason"] == "sustained_gap"
 
 
 def test_it_is_a_pause_only_once_it_is_too_long_for_a_gap() -> None:

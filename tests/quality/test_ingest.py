@@ -197,6 +197,21 @@ def test_rows_that_cannot_be_read_without_guessing_are_refused(
         raise failure
 
 
+@pytest.mark.parametrize(("unit", "a_second"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
+def test_of_whole_numbers_the_unit_is_proposed_for_which_the_first_falls_into_our_time(
+    unit: str, a_second: int
+) -> None:
+    """From 200 million seconds after 1970 to 4 billion, both excluded."""
+    at = {200_000_001: "1976-05-03 19:33:21", 3_999_999_999: "2096-10-02 07:06:39"}
+    for first in (None, 200_000_000, 4_000_000_000, *at):
+        count = None if first is None else first * a_second
+        numbers = pl.when(ts > ts.min()).then(0).otherwise(count).alias("ts")
+        failure = through_the_gate(delivery().with_columns(numbers)).failure
+
+        guess = f"; as {unit} it is {at[first]} UTC" if first in at else ""
+        assert str(failure).endswith(f"first {count}: state its unit in source.unit{guess}.")
+
+
 def test_a_holiday_is_named_by_its_date() -> None:
     extra = delivery().filter(minutes(date(2024, 11, 27), 0, 9)).with_columns(ts + timedelta(1))
     failure = through_the_gate(pl.concat([delivery(), extra])).failure

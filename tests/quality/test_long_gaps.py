@@ -1,10 +1,11 @@
 """A halt of one symbol is told apart from a feed that broke for all."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
+import pytest
 
-from stages.quality.long_gaps import long_gaps, silence_of
+from stages.quality.long_gaps import long_gaps, silence_of, unlisted_halts
 from tests.quality.deliveries import QUALITY, delivery, minutes, through_the_gate
 
 TUESDAY = date(2024, 11, 19)
@@ -54,3 +55,20 @@ def test_two_gaps_of_one_session_stay_two() -> None:
     found = found_in({"AAA": bars((0, 9), (380, 389)), "BBB": bars(seed=2)})["AAA"]
 
     assert [(gap["first_minute"], gap["minutes"]) for gap in found] == [(0, 10), (380, 10)]
+
+
+@pytest.mark.parametrize(("allowed", "first"), [(0, 1), (1, 1), (2, 2)])
+def test_an_unlisted_halt_begins_at_the_longest_allowed_gap_and_not_before_a_minute_is_missing(
+    allowed: int, first: int
+) -> None:
+    """Minutes 100 to 119 after 14:30 are missing: the first is over at 16:11, the bar behind the last at 16:31."""
+    quality = QUALITY.model_copy(update={"unlisted_halts": "keep", "max_gap_min": allowed})
+    symbols = {"AAA": bars((100, 119)), "BBB": bars(seed=2)}
+
+    halts = unlisted_halts({symbol: silence_of(frame, quality) for symbol, frame in symbols.items()}, quality)
+
+    silent_from, known_again = (datetime(2024, 11, 19, 16, m, tzinfo=UTC) for m in (10, 31))
+    assert halts["AAA"].select("halted_at", "resumed_at").rows() == [
+        (silent_from + timedelta(minutes=first), known_again)
+    ]
+    assert halts["BBB"].is_empty()

@@ -73,6 +73,17 @@ def test_the_zone_is_the_one_in_which_volume_jumps_at_the_open(zone: str) -> Non
     )
 
 
+@pytest.mark.parametrize(("sessions", "zone"), [(2, None), (3, "UTC")])
+def test_trading_must_begin_at_the_open_in_more_than_half_of_the_sessions(sessions: int, zone: str | None) -> None:
+    begins = pl.col("session").is_in(CALENDAR["session"].head(sessions).implode()) & (pl.col("m") >= 0)
+    four = CALENDAR.head(4).join(pl.DataFrame({"m": range(-90, 90)}), how="cross")
+    feed = four.select(
+        ts=pl.col("open_utc").dt.replace_time_zone(None) + pl.duration(minutes=pl.col("m")),
+        volume=pl.when(begins).then(1000.0).otherwise(10.0),
+    )
+    assert zone_of(feed, CALENDAR)[0] == zone
+
+
 def traded(shares: dict[int, float]) -> pl.DataFrame:
     """One session's naive rows in UTC with so many shares in so many minutes after the open."""
     stamps = rows(*shares).with_columns(pl.col("ts").dt.replace_time_zone(None))

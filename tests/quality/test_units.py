@@ -75,8 +75,34 @@ def test_one_symbol_may_have_a_tick_of_its_own() -> None:
     assert [one.days["PX6"].sum() for one in checked.values()] == [0, 0]
 
 
+@pytest.mark.parametrize("nothing", [0.0, -1.0, float("inf"), float("nan")])
+def test_what_is_no_price_tells_no_unit(nothing: float) -> None:
+    check_unit(of([nothing] * 60 + [100.37 + n for n in range(40)]), QUALITY)
+
+
 def test_a_few_prices_tell_no_step_and_ten_do() -> None:
     check_unit(of([100.0 + price for price in range(9)] * 60), QUALITY)
     check_unit(of([]), QUALITY)
     with pytest.raises(HardFailure, match="100% of the highs and lows are whole numbers of 1"):
         check_unit(of([100.0 + price for price in range(10)] * 60), QUALITY)
+
+
+def whole_and_not(whole: int, off: float = 0.0) -> list[float]:
+    """Of a hundred prices around a hundred dollars, so many in whole dollars, give or take `off`; the rest in cents."""
+    return [100.0 + n + off for n in range(whole)] + [100.37 + n for n in range(100 - whole)]
+
+
+@pytest.mark.parametrize(
+    ("sound", "refused", "words"),
+    [
+        ([1e6], [1e6 + 0.01], "above quality.max_price of 1,000,000"),
+        ([0.001], [0.0009], "the median price is 0.0009, less than 0.1 ticks"),
+        (whole_and_not(49), whole_and_not(50), "50% of the highs and lows are whole numbers of 1, as 100"),
+        (whole_and_not(60, 0.0011), whole_and_not(60, 0.0009), "60% of the highs and lows are whole numbers of 1"),
+    ],
+    ids=["the largest price", "a tenth of a tick", "half whole", "whole within a tenth of a tick"],
+)
+def test_the_limits_of_a_sound_price_and_of_whole_ones(sound: list[float], refused: list[float], words: str) -> None:
+    check_unit(of(sound), QUALITY)
+    with pytest.raises(HardFailure, match=words):
+        check_unit(of(refused), QUALITY)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from stages.errors import ConfigurationError, DataContractError
+from stages.questions.market import Market
 from stages.questions.schedule import PerSymbol, lines_of
 from stages.questions.timetable import REASONS
 from stages.questions.window import Past
@@ -59,6 +60,16 @@ def test_sessions_that_the_gate_dropped_are_stepped_over_as_far_as_the_lookback_
     one_hole, two_holes = (plan(market(calendar, dropped), history_days=[4])[0] for dropped in ((3,), (3, 4)))
     assert at(one_hole, DAYS[5])["history_first"] == DAYS[0]
     assert at(two_holes, DAYS[5])["status"] == "insufficient_history"
+
+
+@pytest.mark.parametrize(("days", "ratio", "reach"), [(50, 1.1, 55), (3, 1.5, 5), (4, 1.0, 4)])
+def test_the_lookback_is_rounded_up_to_whole_sessions_and_not_for_the_rounding_of_floats(days, ratio, reach):
+    """1.1 * 50 is 55.00000000000001; so many sessions may be dropped, and not one more."""
+    calendar = made_calendar(60, n_bars=1)
+    sessions = tuple(calendar["session"])
+    for dropped, found in ((reach - days, sessions[59 - reach : 59 - reach + days]), (reach - days + 1, None)):
+        made = Market({}, {}, {"A": sessions[: 59 - dropped]}, calendar)
+        assert made.history("A", sessions[59], days, ratio) == found
 
 
 def test_a_session_that_was_dropped_later_is_still_asked_on():

@@ -64,7 +64,14 @@ def test_a_snapshot_that_fits_no_session_is_a_mistake_in_the_params(snapshot, wh
         statuses(snapshots_et=["10:30", snapshot])
 
 
-def test_a_span_without_sessions_is_a_mistake_in_the_params():
-    no_session = r"no session is left to ask in: requests.first_session 2030-01-02, requests.last_session null"
+@pytest.mark.parametrize(
+    ("span", "first", "last"),
+    [
+        ({"first_session": date(2030, 1, 2)}, "2030-01-02", "null"),
+        ({"last_session": date(2000, 1, 3)}, "null", "2000-01-03"),
+    ],
+)
+def test_a_span_without_sessions_is_a_mistake_in_the_params(span, first, last):
+    no_session = f"no session is left to ask in: requests.first_session {first}, requests.last_session {last} and"
     with pytest.raises(ConfigurationError, match=no_session):
-        statuses(first_session=date(2030, 1, 2))
+        statuses(**span)

@@ -29,8 +29,8 @@ def parts(request, whole) -> list[pl.DataFrame]:
 
 
 def test_scores_and_the_proposed_calibration(whole, parts):
-    at_once, apart = (score(frames, PARAMS, "cqr") for frames in ([whole], parts))
-    assert apart == at_once
+    at_once, apart, backwards = (score(frames, PARAMS, "cqr") for frames in ([whole], parts, parts[::-1]))
+    assert backwards == apart == at_once
     assert max(entry["n_days"] for entry in apart["pooled"]) == 80
     assert propose(parts, apart, PARAMS) == propose([whole], at_once, PARAMS)
 

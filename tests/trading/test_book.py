@@ -27,6 +27,7 @@ def test_the_book_of_four_trades_by_hand():
     assert (row["gross_bp"], row["cost_bp"], row["net_bp"]) == pytest.approx((4.0, 8 / 3, 4 / 3), abs=1e-6)
     assert (row["sessions"], row["trades"], row["hit_rate"]) == (4, 4, 0.5)
     # After 8, then -6 + 3 = -3, then nothing, then -1, each over three: down 4/3 from the top.
+    assert book_of(SMALL.trades, SMALL.calendar).net_bp(3).tolist() == [2.666666667, -1.0, 0.0, -0.333333333]
     assert row["max_drawdown_bp"] == pytest.approx(4 / 3, abs=1e-6)
     assert row["exposure"] == pytest.approx(4 * 10 / (3 * 4 * 390), abs=1e-6)
 

@@ -151,6 +151,7 @@ def test_a_score_is_the_sharpe_ratio_over_its_error_without_skill():
     entry = scored(a=sqrt(252), b=None, c=-sqrt(252) / 2)
     scores = {variant.split("-")[1]: score for variant, score in entry.scores.items()}
     assert scores == {"a": pytest.approx(sqrt(63)), "c": pytest.approx(-sqrt(63) / 2)}
+    assert scored(a=1.0).sharpes == (0.062994079,), "1 / 15.874508, in nine decimals"
 
 
 def test_the_variance_of_scores_is_that_of_all_distinct_trials():
@@ -158,6 +159,7 @@ def test_the_variance_of_scores_is_that_of_all_distinct_trials():
     log = [scored(a=2.0, b=4.0), scored(b=4.0, c=6.0), scored(d=None)]
     assert prior_sharpe_var(log, FAMILY) == pytest.approx(1.0)
     assert prior_sharpe_var(reversed(log), FAMILY) == prior_sharpe_var(log, FAMILY)
+    assert prior_sharpe_var([scored(a=2.0, b=4.0, c=8.0)], FAMILY) == 2.3333, "7/3, of 1, 2 and 4, in four decimals"
     assert prior_sharpe_var(log, ("another", "study")) is None
     assert prior_sharpe_var([scored(a=2.0)], FAMILY) is None
 

@@ -69,8 +69,9 @@ def test_evidence_that_was_once_enough_counts_when_the_estimate_comes_back():
     day, worth = decide(small, better, np.array([0.1, 0.02, 0.03, 0.1]), terms(min_days=4))
     assert (day, worth) == (3, False)
 
-    day, worth = decide(better, small, np.full(4, 0.029999994), terms(min_days=2))
-    assert (day, worth) == (-1, False), "below what was asked, by little"
+    for below, decided in ((6e-10, (-1, False)), (4e-10, (1, True))):
+        found = decide(better, small, np.full(4, 0.03 - below), terms(min_days=2))
+        assert found == decided, "in nine decimals, just below what was asked, and what was asked"
 
     day, worth = decide(small, small, np.zeros(4), terms(min_days=2))
     assert (day, worth) == (-1, False)
