@@ -230,8 +230,8 @@ def the_walk_forward_has_a_fold(study: StageStudy) -> Iterator[str]:
         yield (
             f"split.walk_forward.first_train_sessions {walk.first_train_sessions} and split.embargo_sessions "
             f"{split.embargo_sessions} leave no session to trade: at most {searched} are searched, behind those of "
-            "requests.history_days and without the holdout. Lower one of the two, or widen universe.first_session to "
-            "universe.last_session"
+            "requests.history_days and without the holdout. Lower the former (to 20 at least), hold out fewer "
+            "sessions, or widen universe.first_session to universe.last_session"
         )
 
 

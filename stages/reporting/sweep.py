@@ -118,7 +118,8 @@ def _label(axes: Sequence[str]) -> pl.Expr:
 
 
 def _luck(record: Record) -> Grid:
-    found, variants = record.ranking.row(0, named=True), record.ranking.height
+    found = record.ranking.row(0, named=True)
+    variants = record.ranking.filter(cost_mult=record.config["costs"]["cost_mult"]).height
     lines = [
         (
             "trials in all: this grid, and those logged before it; DSR is deflated by them",

@@ -188,14 +188,23 @@ def _made(figures: Mapping[str, Any]) -> str:
 def _next(record: Record) -> str:
     verdict = record.gates["verdict"]
     if verdict == "SEALED":
-        if not any(record.oos.get("held", {"all": 1}).values()):
-            return "wait for the first sessions of the holdout, then `make run` again."
         if not record.book["trades"]:
             return NOTHING_TO_JUDGE
-        return LOSES if record.book["net_bp"] < 0 else NEXT["SEALED"]
+        if record.book["net_bp"] < 0:
+            return LOSES
+        return NEXT["SEALED"] if any(record.oos.get("held", {"all": 1}).values()) else _wait(record.config["requests"])
     if verdict == "INCONCLUSIVE" and not record.config["universe"]["whitelist"]:
         return NAME_A_SYMBOL
     return OWN_BARS if record.is_synthetic else NEXT[verdict]
+
+
+def _wait(requests: Mapping[str, Any]) -> str:
+    """Sessions come into the record only where params and listing let them."""
+    bought_in_steps = " and `requests.last_session`" * (requests["last_session"] is not None)
+    return (
+        f"when the first sessions of the holdout are over, raise `universe.last_session`{bought_in_steps}; then `make "
+        "refresh`, `make run`."
+    )
 
 
 def _earned(figures: Mapping[str, Any]) -> str:

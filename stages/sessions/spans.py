@@ -147,7 +147,8 @@ def folds(sessions: Sequence[date], params: WalkForwardParams) -> list[Fold]:
         raise ConfigurationError(
             f"the search span has {len(sessions)} sessions, too few for split.walk_forward.first_train_sessions = "
             f"{walk.first_train_sessions} and split.embargo_sessions = {params.embargo_sessions} with at least one "
-            "session left to trade: lower the former, or widen universe.first_session to universe.last_session."
+            "session left to trade: lower the former (to 20 at least), hold out fewer sessions, or widen "
+            "universe.first_session to universe.last_session."
         )
     ordered = sorted(sessions)
     return [

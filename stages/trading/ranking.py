@@ -3,8 +3,8 @@
 *Tables*: one row a combo, best first: its position on the axes, its key figures, `plateau_sharpe` (mean Sharpe ratio of
 the combo and its grid neighbours, missing ones as 0), `dsr` (deflated Sharpe ratio, from `sweep.choose_by.min_trades`
 trades on), `same_trades_as` (the first combo of the grid with identical trades), `proposable`, and, equal on every row,
-figures of the whole grid: `pbo`, `spa_p` and `effective_trials` (which account for this grid only) and `trials` (this
-grid and `sweep.prior_trials`; every `dsr` accounts for all of them).
+figures of the whole grid: `pbo`, `spa_p` and `effective_trials` (of this grid's combos at the stated costs) and
+`trials` (this grid and `sweep.prior_trials`; every `dsr` accounts for all of them).
 
 The proposal is `{combo, params, why}`: `params` by section holds only what differs from params.yaml; it and `combo` are
 null where nothing qualifies. `make adopt` writes `params` into conf/.
@@ -64,7 +64,7 @@ class Swept:
 
 def ranking(swept: Swept, params: SweepParams) -> pl.DataFrame:
     """Every combo, ordered by the stated rule of choice, best first."""
-    whole = _of_the_grid(swept.daily_bp, params)
+    whole = _of_the_grid(swept, params)
     figures = [
         kpis(book, swept.calendar, len(combo.strategy.trading))
         for book, combo in zip(swept.books, swept.combos, strict=True)
@@ -136,11 +136,13 @@ def deflated_sharpes(swept: Swept, params: SweepParams) -> list[float | None]:
     ]
 
 
-def _of_the_grid(daily_bp: Floats, params: SweepParams) -> dict[str, float | int | None]:
+def _of_the_grid(swept: Swept, params: SweepParams) -> dict[str, float | int | None]:
+    """Figures of the whole grid: beside cheaper copies of itself no choice at the stated costs would look like luck."""
+    daily_bp = swept.daily_bp[:, [combo.strategy.costs == swept.base.costs for combo in swept.combos]]
     return {
         "pbo": rounded(overfitting_probability(daily_bp, params.pbo_blocks)),
         "spa_p": rounded(superior_ability_p(daily_bp, params.spa_reps, params.spa_seed)),
-        "trials": daily_bp.shape[1] + params.prior_trials,
+        "trials": len(swept.combos) + params.prior_trials,
         "effective_trials": rounded(effective_trials(daily_bp)),
     }
 

@@ -98,8 +98,19 @@ def test_on_an_artificial_market_the_next_step_is_bars_of_your_own():
     assert "`make first-run PRESET=name URI=folder`" in short(record(gates=gates("FAIL")))["Next"]
 
 
-def test_before_the_holdout_begins_the_next_step_is_to_wait():
-    assert "wait for the first sessions" in short(real(oos=oos() | {"held": {"all": 0}}))["Next"]
+def test_before_the_holdout_begins_the_next_step_lets_its_sessions_into_the_record():
+    ahead = oos() | {"held": {"all": 0}}
+    step = "raise `universe.last_session`; then `make refresh`, `make run`."
+    assert short(real(oos=ahead))["Next"] == f"when the first sessions of the holdout are over, {step}"
+    config = real().config
+    in_steps = config | {"requests": config["requests"] | {"last_session": "2024-12-31"}}
+    assert "`universe.last_session` and `requests.last_session`;" in short(record(oos=ahead, config=in_steps))["Next"]
+
+
+@pytest.mark.parametrize(("net_bp", "trades", "said"), [(-54.9, 14, "change the rule"), (0.0, 0, "loosen the rule")])
+def test_nobody_waits_for_the_holdout_of_a_rule_that_loses_or_trades_nothing(net_bp, trades, said):
+    book = pl.DataFrame([{"span": "search", "symbol": "PORTFOLIO", **key_figures(net_bp, trades)}])
+    assert short(real(oos=oos() | {"held": {"all": 0}}, portfolio=book))["Next"].startswith(said)
 
 
 def test_a_rule_that_loses_on_the_search_span_is_neither_praised_nor_sent_to_the_holdout():

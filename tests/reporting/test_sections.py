@@ -378,6 +378,13 @@ def test_a_probability_is_never_nothing_and_never_certain(value, told):
     assert probability(value) == told
 
 
+def test_variants_at_other_costs_are_not_among_those_that_luck_is_told_of():
+    stated = record().ranking
+    both = pl.concat([stated, stated.with_columns(pl.format("{}x", "combo").alias("combo"), cost_mult=pl.lit(0.0))])
+    found = next(one for one in sweep(record(ranking=both)).grids if one.caption == "How much of the best is luck")
+    assert [row[-1] for row in found.rows] == ["36", "36", "36", "36"]
+
+
 def test_the_probability_of_overfitting_is_a_count_of_halves():
     none = record(ranking=record().ranking.with_columns(pbo=pl.lit(0.0)))
     assert "0.000 (0 of 70 ways to take half of the days)" in text_of(sweep(none))

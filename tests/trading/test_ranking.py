@@ -184,6 +184,16 @@ def test_other_cost_multiples_are_ranked_but_never_proposed():
     assert proposal(done, table, stated.choose_by)["params"] == {}
 
 
+def test_what_earns_at_other_costs_is_no_evidence_for_what_may_be_proposed():
+    """At the stated costs there is one variant, and it loses: nothing to choose among, nothing beats not trading."""
+    stated = params(cost_mult=(0.0, 1.0))
+    table = ranking(swept([book(9.0, seed=1), book(-3.0, seed=2)], stated), stated)
+    assert table.select("pbo", "spa_p", "effective_trials", "trials").unique().rows() == [(None, 1.0, 1.0, 2)]
+    elsewhere = params(cost_mult=(0.0,))
+    table = ranking(swept([book(9.0, seed=1)], elsewhere), elsewhere)
+    assert table.select("pbo", "spa_p", "effective_trials", "trials").rows() == [(None, None, 0.0, 1)]
+
+
 def test_another_method_is_proposed_under_calibration():
     stated = params(method=("cqr", "identity"))
     done = swept([book(1.0, seed=1), book(4.0, seed=2)], stated)
