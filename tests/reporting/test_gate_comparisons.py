@@ -51,7 +51,7 @@ def test_value_threshold_and_bound_read_as_one_comparison(name, one, told):
     [
         ("coverage", gate(0.51, 0.02, 0.01), "0.01 ≤ 0.02; 50 % sure: ≤ 0.01, needs ≤ 0.02"),
         ("coverage", gate(0.51, 0.02, 0.03), "0.01 ≤ 0.02; 50 % sure: ≤ 0.03, needs ≤ 0.02"),
-        ("rmae", gate(1.005, 1.5, 1.0049), "1.005 < 1.5; 50 % sure: ≤ 1.0049, needs < 1"),
+        ("rmae", gate(1.005, 1.5, 1.004), "1.005 < 1.5; 50 % sure: ≤ 1.004, needs < 1"),
     ],
 )
 def test_a_bound_of_low_confidence_stays_on_its_side(name, one, told):
