@@ -40,9 +40,7 @@ def test_where_params_only_warn_of_little_evidence_the_sealed_holdout_stops(proj
     project.write_json("artifacts/evaluate/gates.json", document)
     project.write_json("artifacts/judge_worth/worth.json", WORTH)
 
-    with pytest.raises(
-        GateNotMet, match=r"sample: oos_sharpe, hit_rate, pnl_at_1p5x\. It is closed\. `make open"
-    ):
+    with pytest.raises(GateNotMet, match=r"sample: oos_sharpe, hit_rate, pnl_at_1p5x\. It is closed\. `make open"):
         project.run("gate")
 
 
