@@ -34,7 +34,7 @@ FORECASTING: list[Step] = [
 ]
 
 BUYING: list[Step] = [
-    ("make plan", r"plan: [1-9]\d* questions to timegpt(?s:.*)to buy +[1-9]\d*\n"),
+    ("make plan", r"plan: [1-9][\d,]* questions to timegpt(?s:.*)to buy +[1-9]\d*\n"),
 ]
 
 COMMAND_FORECASTER: list[Step] = [  # on the smoke preset
