@@ -43,12 +43,14 @@ def main() -> None:
     print()
 
     if not document["holds"]:
-        verdict = document["verdict"]
-        made = [name for name, gate in document["gates"].items() if gate["required"] and gate["verdict"] == verdict]
-        if verdict == "SEALED":
+        verdict = stops = document["verdict"]
+        if verdict == "INCONCLUSIVE" and document.get("inconclusive") == "warn":
+            verdict, stops = f"{verdict}, and nothing is judged out of sample", "SEALED"
+        made = [name for name, gate in document["gates"].items() if gate["required"] and gate["verdict"] == stops]
+        if stops == "SEALED":
             words = document["gates"][made[0]]["words"]
             opens = "" if words == NOT_BEGUN else " `make open-holdout` opens it; the opening is recorded."
-            raise GateNotMet(f"the verdict is SEALED: {', '.join(made)}. {words}{opens} The page is {PAGE}.")
+            raise GateNotMet(f"the verdict is {verdict}: {', '.join(made)}. {words}{opens} The page is {PAGE}.")
         raise GateNotMet(
             f"the verdict is {verdict}: {', '.join(made)}. The text of each gate says why. The page is {PAGE}."
         )

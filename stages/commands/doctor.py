@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.configuration.compose import applied_experiment, compose, describe, next_params, present
-from stages.errors import ConfigurationError, PipelineError
+from stages.errors import ConfigurationError, PipelineError, count
 from stages.io.bucket_store import BucketStore, open_remote
 from stages.io.content import LOCK
 from stages.io.dvc_state import require_own_site_cache, require_whole_rwlock
@@ -101,7 +101,7 @@ def store() -> str:
         raise ConfigurationError(f"{len(damaged)} of {answers.size()} answers are damaged: `make verify` names them.")
     waiting = [str(path) for path, _ in answers.rescue.waiting()]
     rescued = f"; rescued ones wait in {', '.join(waiting)}: `make verify` brings them home" if waiting else ""
-    return f"{answers.size()} answers, none damaged{rescued}"
+    return f"{count(answers.size(), 'answer')}, none damaged{rescued}"
 
 
 def ledger() -> str:

@@ -17,7 +17,7 @@ import polars as pl
 
 from stages.configuration.compose import CONF, compose
 from stages.configuration.new_preset import KEYS, preset_text
-from stages.errors import ConfigurationError, DataContractError, PipelineError
+from stages.errors import ConfigurationError, DataContractError, PipelineError, count
 from stages.fetching.look import UNSTATED, Look, look
 from stages.io.files import write_text
 from stages.params.quality import DialectParams, QualityParams
@@ -84,10 +84,11 @@ def sizes(study: Study) -> list[str]:
     snapshots = scored * len(requests.snapshots_et) * len(requests.history_days)
     judged = max(search - calibrating_sessions(study), 0)
     sentences = [
-        f"{sessions} sessions: {sessions - scored} of history, {search} to search, {split.embargo_sessions} embargo, "
-        f"{sealed} sealed",
-        f"at most {snapshots * len(universe.symbols)} questions in {snapshots} calls at one per snapshot",
-        f"about {judged} days to judge forecasts by, after {search - judged} to learn the calibration from",
+        f"{count(sessions, 'session')}: {sessions - scored} of history, {search} to search, "
+        f"{split.embargo_sessions} embargo, {sealed} sealed",
+        f"at most {count(snapshots * len(universe.symbols), 'question')} in {count(snapshots, 'call')} at one per "
+        "snapshot",
+        f"about {count(judged, 'day')} to judge forecasts by, after {search - judged} to learn the calibration from",
     ]
     least = max(MIN_SESSIONS, study.gates.min_trading_sessions)
     if judged < (wanted := study.gates.min_forecast_days):

@@ -15,7 +15,7 @@ import polars as pl
 
 from stages.commands.evidence import evidence_lines, free_forecasts_ran
 from stages.configuration.compose import compose, next_params
-from stages.errors import ConfigurationError
+from stages.errors import ConfigurationError, count
 from stages.io.clock import INTERRUPTS
 from stages.io.settings import read_params
 from stages.paid.batches import one_per
@@ -66,7 +66,7 @@ def tell_price(document: dict[str, Any]) -> None:
 
 
 def _free(questions: Sequence[Question], study: Study) -> str:
-    text = f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.maker}"
+    text = f"plan: {count(len(questions), 'question')}, answered on this machine by {study.forecaster.maker}"
     if study.forecaster.name == COMMAND:
         stored = store_anywhere(study.api).get(question.key for question in questions)
         text += f", which has answered {len(stored)} of them"
@@ -77,7 +77,7 @@ def _tell(price: Price, study: Study) -> None:
     ledger = ledger_anywhere(study.api)
     left, per_day = ledger.left_today(), ledger.per_day()
     low, high = price.cost(least), price.cost(most)
-    print(f"plan: {price.questions} questions to {study.forecaster.model}")
+    print(f"plan: {count(price.questions, 'question')} to {study.forecaster.model}")
     print(f"  answered here      {price.local:>7}")
     print(f"  on the remote      {price.remote:>7}")
     print(f"  to buy             {price.missing:>7}")
@@ -92,8 +92,8 @@ def _tell(price: Price, study: Study) -> None:
     print(f"  money              {_money(low, high, study)}")
     print(f"  left today         {left:>7}  of {per_day} a day; {study.api.per_run} a run (api.per_run)")
     print(f"  runs needed        {_rounds(price.requests, study.api.per_run):>7}")
-    for period, count in needed(ledger.used(), price.costs(most)).items():
-        print(f"  {period + 's needed':<18} {'never' if count is None else count:>7}")
+    for period, many in needed(ledger.used(), price.costs(most)).items():
+        print(f"  {period + 's needed':<18} {'never' if many is None else many:>7}")
     for limit in ledger.others_left():
         print(f"  left               {limit}")
     if price.repeated:
@@ -128,8 +128,8 @@ def budget(per_day: int | None = None, clock: str | None = None) -> None:
     if per_day is not None:
         begin_here(api)
         set_standing_limit(ledger.objects, per_day, ledger.clock)
-    for day, count in (ledger.days.right_clock(ledger.run) if clock else {}).items():
-        print(f"budget: {count} requests of {day}, which has not come, count today")
+    for day, many in (ledger.days.right_clock(ledger.run) if clock else {}).items():
+        print(f"budget: {count(many, 'request')} of {day}, which has not come, counted today")
     write_budget_report(ledger)
 
     standing = standing_limit(ledger.objects)

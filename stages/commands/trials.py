@@ -14,7 +14,7 @@ import yaml
 
 from stages.configuration.compose import compose, refuse_to_discard, to_yaml
 from stages.configuration.edit_conf import state
-from stages.errors import ConfigurationError, GateNotMet, shorten
+from stages.errors import ConfigurationError, GateNotMet, count, shorten
 from stages.io.files import read_json
 from stages.io.settings import read_params
 from stages.io.workspace import require_whole_history
@@ -65,14 +65,17 @@ def _show(entries: Sequence[Entry]) -> None:
         opened.setdefault(entry.family, set()).update({entry.opening} - {None})  # type: ignore[arg-type]
     variants, openings = (sum(map(len, found.values())) for found in (tried, opened))
     studies = len({entry.worth for entry in entries} - {None})
-    print(f"trials: {variants} variants ever evaluated, {openings} openings of a holdout, {studies} studies of worth")
+    opened_so = count(openings, "opening")
+    judged = count(studies, "study", "studies")
+    print(f"trials: {count(variants, 'variant')} ever evaluated, {opened_so} of a holdout, {judged} of worth")
     for source, study in sorted(tried):
         names = ", ".join(sorted(opened[source, study])) or "nobody"
-        print(f"  source {source}, study {study}: {len(tried[source, study])} variants, opened for {names}")
+        print(f"  source {source}, study {study}: {count(len(tried[source, study]), 'variant')}, opened for {names}")
 
 
 def _show_coverage(recorded: RecordedEntries, added: int) -> None:
-    print(f"  re-read: {recorded.runs} runs (this workspace, all commits and experiments), {added} entries were new")
+    new = count(added, "entry was new", "entries were new")
+    print(f"  re-read: {count(recorded.runs, 'run')} (this workspace, all commits and experiments), {new}")
     if recorded.missing:
         print(
             f"  {recorded.missing} of their tables are not in DVC's cache (`dvc fetch --all-commits` and `dvc exp pull "
@@ -99,7 +102,8 @@ def _state_prior(entries: Sequence[Entry], *, may_lack_some: bool) -> None:
     prior, spread = prior_trials(entries, grid, family), prior_sharpe_var(entries, family)
     highest = max(spread or 0.0, sweep.prior_sharpe_var or 1.0)
 
-    print(f"trials: {prior} variants of this source and study are not in the grid of {len(grid)}.")
+    outside = count(prior, "variant of this source and study is", "variants of this source and study are")
+    print(f"trials: {outside} not in the grid of {len(grid):,}.")
     ever = prior_trials(entries, (), family)
     if prior < sweep.prior_trials and (may_lack_some or ever < sweep.prior_trials):
         print(
@@ -110,10 +114,8 @@ def _state_prior(entries: Sequence[Entry], *, may_lack_some: bool) -> None:
     known = "not known yet" if spread is None else f"{spread:g}"
     print(f"trials: the variance of all their scores (Sharpe ratio over its error without skill) is {known}.")
     studies = prior_studies(entries, study_id(document), study.source.name, study.forecaster.model)
-    others = "study" if studies == 1 else "studies"
-    print(
-        f"trials: {studies} other {others} judged whether {study.forecaster.model} is worth its price on this source."
-    )
+    others = count(studies, "other study", "other studies")
+    print(f"trials: {others} judged whether {study.forecaster.model} is worth its price on this source.")
     counted: dict[str, dict[str, float]] = {
         "sweep": {"prior_trials": prior, "prior_sharpe_var": highest},
         "worth": {"prior_studies": max(studies, study.worth.prior_studies)},

@@ -70,7 +70,8 @@ def study(step: int) -> None:
 
 def _why_no_further(stated: Study, sessions: Sequence[date], end: int) -> str:
     if end == len(sessions):
-        return f"The record ends on {sessions[-1]}: go on when it holds more sessions (`make refresh`)."
+        longer = "raise universe.last_session, then `make refresh`"
+        return f"The record ends on {sessions[-1]}: go on when it holds more sessions ({longer})."
     return (
         f"The search span ends on {sessions[end - 1]}, before split.holdout_from {stated.split.holdout_from}, and some "
         "of its sessions were no evidence: move split.holdout_from to a later day, then go on."

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from stages.errors import ConfigurationError, PipelineError
+from stages.errors import ConfigurationError, PipelineError, count
 from stages.io.object_store import LocalStore, ObjectStore
 from stages.paid.records import Dropped, Record, checked, decoded, key_of, path_of, records_in
 from stages.paid.shared_answers import Rescue, SharedAnswers
@@ -91,7 +91,7 @@ class AnswerStore:
                 unkept.append(record.encode())
                 reason = str(error)
         if unkept:
-            _say(f"{len(unkept)} answers that were just paid cannot be kept: {reason} {self._rescued(unkept)}")
+            _say(f"{count(len(unkept), 'answer')} just paid cannot be kept: {reason} {self._rescued(unkept)}")
         return kept
 
     def _rescued(self, lines: Sequence[bytes]) -> str:

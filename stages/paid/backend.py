@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 
-from stages.errors import BudgetStop, ConfigurationError, DataContractError, Interrupted, PipelineError
+from stages.errors import BudgetStop, ConfigurationError, DataContractError, Interrupted, PipelineError, count
 from stages.forecasting.backend import Answer, Asked, Backend
 from stages.io.clock import INTERRUPTS
 from stages.io.terminal import progress
@@ -171,10 +171,11 @@ class PaidBackend:
         return attempts is None or any(not attempts.is_spent(one.key) for batch in batches for one in batch.questions)
 
     def _held(self, batches: list[Batch]) -> BudgetStop:
-        first, count = batches[0].questions[0].key, sum(len(batch.asked) for batch in batches)
+        first, held = batches[0].questions[0].key, sum(len(batch.asked) for batch in batches)
         why = self.context.attempts.holder(first) if self.context.attempts else "came and went"
         return BudgetStop(
-            f"{count} questions are held by other machines or reached api.max_attempts (the first {why}): run again "
+            f"{count(held, 'question is', 'questions are')} held by other machines or reached api.max_attempts "
+            f"(the first {why}): run again "
             f"later; if the other run died, `make spend` shows what was paid, and `make release KEY={first}` allows "
             "the keys of its request to be bought again."
         )
@@ -187,8 +188,7 @@ class PaidBackend:
                 yield
             except Interrupted as end:
                 raise Interrupted(
-                    f"{end}: {self.counts.bought} answers were bought and kept in this run, nothing is locked, and the "
-                    "next run continues there.",
+                    f"{end}: {self._kept()} in this run, nothing is locked, and the next run continues there.",
                     end.exit_code - 128,
                 ) from None
             finally:
@@ -230,9 +230,12 @@ class PaidBackend:
         return (
             f"{len(questions)} of {self.counts.questions} questions have no stored answer (the first: {first.symbol} "
             f"at {first.snapshot_utc:%Y-%m-%d %H:%MZ}) and api.mode offline buys nothing. They would cost "
-            f"{len(batches)} requests, {one_per(batches)}: run `make plan`, then set api=online, or narrow "
+            f"{count(len(batches), 'request')}, {one_per(batches)}: run `make plan`, then set api=online, or narrow "
             f"requests.first_session and requests.last_session. {longer}".rstrip()
         )
+
+    def _kept(self) -> str:
+        return f"{count(self.counts.bought, 'answer was', 'answers were')} bought and kept"
 
     def _left_over(self, batches: list[Batch]) -> str:
         """What is still to buy, and how long that takes under the limits."""
@@ -243,15 +246,15 @@ class PaidBackend:
         with suppress(OSError, PipelineError):  # the ledger itself may be what stopped the run
             periods = needed(self.context.ledger.used(), [most(batch.questions, api.tariff) for batch in left])
         in_periods = "".join(
-            f", {PERIODS[period]}: {'never' if count is None else count}" for period, count in periods.items()
+            f", {PERIODS[period]}: {'never' if many is None else many}" for period, many in periods.items()
         )
         end = "The next run continues there."
         if None in periods.values():
             end = f"A request alone is beyond a limit: raise it{' or set api.pack to none' * (api.pack != 'none')}."
         return (
-            f"Stopped before the next request; {self.counts.bought} answers were bought and kept in this run. Left: "
-            f"{sum(len(batch.asked) for batch in left)} questions in {len(left)} requests; runs needed: "
-            f"{_rounds(len(left), api.per_run)} (api.per_run {api.per_run}){in_periods}. {end}"
+            f"Stopped before the next request; {self._kept()} in this run. Left: "
+            f"{count(sum(len(batch.asked) for batch in left), 'question')} in {count(len(left), 'request')}; runs "
+            f"needed: {_rounds(len(left), api.per_run)} (api.per_run {api.per_run}){in_periods}. {end}"
         )
 
     def _record_run(self) -> None:

@@ -14,6 +14,7 @@ from typing import Literal
 
 import polars as pl
 
+from stages.errors import count
 from stages.params.quality import DialectParams
 from stages.quality.verdicts import HardFailure
 from stages.tables.contract import UTC_MICROSECONDS
@@ -137,7 +138,7 @@ def _typed(named: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
             raise HardFailure("SCH1", f"column {name!r} holds {dtype}, not numbers: convert it at the source.")
     stamps = _stamps(named["ts"], dialect)
     if nulls := stamps.null_count():
-        raise HardFailure("SCH1", f"column 'ts' is empty in {nulls} rows: repair them at the source.")
+        raise HardFailure("SCH1", f"column 'ts' is empty in {count(nulls, 'row')}: repair them at the source.")
     widened = named.with_columns(
         stamps, pl.selectors.by_dtype(pl.Float32).cast(pl.String)
     )  # 187.43, not 187.42999267578125
@@ -214,11 +215,11 @@ def _check_step(stamped: pl.DataFrame) -> None:
     apart = steps.filter(steps > 0)
     if 2 * (apart == 1).sum() >= len(apart):
         return
-    step, count = apart.value_counts(sort=True).row(0)
-    if count > MOST * len(apart):
+    step, many = apart.value_counts(sort=True).row(0)
+    if many > MOST * len(apart):
         raise HardFailure(
             "TS4",
-            f"the stamps are {step} minutes apart ({count} of {len(apart)}): these are bars of {step} minutes, and the "
+            f"the stamps are {step} minutes apart ({many} of {len(apart)}): these are bars of {step} minutes, and the "
             "study needs one-minute bars; get minute bars from the source.",
         )
 
@@ -255,11 +256,11 @@ def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
     holidays = rows.join(calendar, on="session", how="anti").sort("session")
     if not holidays.is_empty():
         day = holidays["session"][0]
-        count = holidays.filter(pl.col("session") == day).height
+        many = holidays.filter(pl.col("session") == day).height
         raise HardFailure(
             "TS6",
-            f"{count} rows in regular hours of a day on which XNYS was closed: the dates or source.zone are wrong, or "
-            "the rows are invented; correct source.zone, or remove the rows at the source.",
+            f"{count(many, 'row')} in regular hours of a day on which XNYS was closed: the dates or source.zone are "
+            "wrong, or the rows are invented; correct source.zone, or remove the rows at the source.",
             day,
         )
     at_close = pl.col("ts").is_in(calendar["close_utc"].implode())

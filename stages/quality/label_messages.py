@@ -3,6 +3,7 @@
 *Errors*: returned, not raised: a run that stops for a label writes its report first.
 """
 
+from stages.errors import count
 from stages.params.quality import DialectParams, QualityParams
 from stages.quality.labels import LabelReading, Stretch, stamp
 from stages.quality.verdicts import HardFailure
@@ -53,10 +54,11 @@ def _what(reading: LabelReading, wrong: list[Stretch], declared: int, dialect: D
             f"source.bar_label is {dialect.bar_label}: correct it, since {CONSEQUENCE[meant]}."
         )
     late = offset - declared
+    unknown = count(-late, "minute that is", "minutes that are")
     return (
-        f"the stamps are {abs(late)} minutes {'late' if late > 0 else 'early'}: the minute from 09:30 on is stamped "
-        f"{stamp(offset)} under source.bar_label {dialect.bar_label}; correct them at the source"
-        + (f", since every decision would see {-late} minutes that are not over yet." if late < 0 else ".")
+        f"the stamps are {count(abs(late), 'minute')} {'late' if late > 0 else 'early'}: the minute from 09:30 on is "
+        f"stamped {stamp(offset)} under source.bar_label {dialect.bar_label}; correct them at the source"
+        + (f", since every decision would see {unknown} not over yet." if late < 0 else ".")
     )
 
 

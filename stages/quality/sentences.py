@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from stages.errors import shorten
+from stages.errors import count, shorten
 from stages.params.quality import QualityParams
 from stages.quality.copies import copied_symbols
 from stages.quality.gate import Checked
@@ -34,7 +34,7 @@ def level_warnings(symbol: str, levels: Sequence[Mapping[str, Any]]) -> list[str
     jumps = [one for one in levels if one["kind"] == "jump"]
     if jumps:
         first = jumps[0]
-        more = f", and again on {len(jumps) - 1} occasions after it" if len(jumps) > 1 else ""
+        more = f", and again on {count(len(jumps) - 1, 'occasion')} after it" if len(jumps) > 1 else ""
         sentences.append(
             f"PX7 {symbol} {first['session']}: at minute {first['minute']} the price is {first['factor']:g} times the "
             f"last one before it{more}, which neither its past nor other symbols nor a split explains; these bars are "
@@ -122,7 +122,7 @@ def _of_symbol(symbol: str, one: Checked, entry: dict[str, Any], quality: Qualit
     if off_print > quality.off_tick_share:
         yield (
             f"PX6 {symbol}: {off_print:.1%} of its bars hold prices finer than a trade is printed "
-            f"(quality.print_step_ticks of quality.tick_size {quality.tick_size}): adjusted prices?"
+            f"(quality.print_step_ticks of quality.tick_size {own.tick_size}): adjusted prices?"
         )
     yield from level_warnings(symbol, entry["levels"])
     yield from copy_warnings(symbol, one.days)

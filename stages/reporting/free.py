@@ -27,7 +27,7 @@ def free(record: Record) -> Section:
         "trades. “Better by” is how much less CRPS a forecast has than the other one, in percent, with one-sided "
         "confidence bounds from resampled days.",
         *_left_out(entries),
-        _seen(record.metrics["trained"]["until"]),
+        _seen(record.metrics["trained"]),
         *record.selection,
     )
     if not entries:
@@ -44,12 +44,15 @@ def _left_out(entries: Iterable[Document]) -> Iterator[str]:
             yield f"The asked forecaster is itself free, so the best free forecast leaves {name} out."
 
 
-def _seen(until: str | None) -> str:
+def _seen(trained: Document) -> str:
     """What the asked model may have seen of these days."""
+    until = trained["until"]
     if until is None:
         return "Last day of the model's training: unknown, the model may have seen these days."
     if until == NEVER:
         return "Last day of the model's training: none, this forecaster is never trained."
+    if not trained["before"]["free"]:
+        return f"Last day of the model's training: {until}; every day that is judged here is after it."
     return f"Last day of the model's training: {until}; days up to it, which it may remember, are shown apart below."
 
 
@@ -119,7 +122,7 @@ def _pair(entries: list[Document], symbol: str | None, horizon: int) -> tuple[Do
 def _by_training(record: Record) -> Iterator[Grid]:
     """The same model on days that it may have been trained on, and on days after them."""
     trained, horizon = record.metrics["trained"], horizon_of(record)
-    if not trained["before"]:
+    if not (trained["before"] and trained["before"]["free"]):
         return
     titles = (
         "symbol", "days", "rMAE", "inside 50 %", "better than persistence by, %", "bounds, %",

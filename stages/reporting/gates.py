@@ -31,6 +31,7 @@ GATES = {
 }
 OPPOSITE = {"=": "≠", "≥": "<", "<": "≥", "≤": ">"}
 SKILL = ("rmae", "rrmse")
+WORSE = "worse than persistence"
 
 
 def gates(record: Record) -> Section:
@@ -96,16 +97,20 @@ def comparison(record: Record, name: str, gate: Document) -> str:
         said = probability(value)
     joint = f", needs {sign}" if said.startswith(("<", ">")) else f" {shown}"
     text = f"{said}{joint} {measure(threshold)}"
-    return text if gate["bound"] is None else f"{text}; {_sure(record.config['gates'], name, value, gate)}"
+    return text if gate["bound"] is None else f"{text}; {_sure(record.config['gates'], name, gate)}"
 
 
 def _holds(value: float, sign: str, threshold: float) -> bool:
     return {"=": value == threshold, "≥": value >= threshold, "<": value < threshold, "≤": value <= threshold}[sign]
 
 
-def _sure(params: Document, name: str, value: float, gate: Document) -> str:
+def _sure(params: Document, name: str, gate: Document) -> str:
     """The bound with its confidence, its side, and what it must reach."""
-    lower = gate["bound"] <= value
+    lower = True  # told by the rule: an upper bound of low confidence may lie below the value
+    if name in SKILL:
+        lower = gate["words"].startswith(WORSE)
+    elif name == "coverage":
+        lower = params["coverage_rule"] == "reject"
     bound, confidence = max(gate["bound"], 0.0) if name == "coverage" else gate["bound"], "oos_sharpe_confidence"
     need, least = ", needs > 0" if name == "oos_sharpe" and params["policy"] == "ci" else "", 0.0
     if name in SKILL:

@@ -37,7 +37,8 @@ def returns(record: Record) -> Section:
     sentences = (
         "All figures are of daily net P&L in bp of the capital, which is invested anew at every entry: days and months "
         "add up, nothing is compounded, and a year has 252 sessions. Sortino is the mean over the root mean square of "
-        "the losing days. A beta is the book's covariance with the market over the market's variance.",
+        "all days, those that earn counted as 0. A beta is the book's covariance with the market over "
+        "the market's variance.",
         f"“{HOLDING.capitalize()}” pays no costs and stays invested overnight, which the book never is.",
         *_no_rolling(spans),
     )

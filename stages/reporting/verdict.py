@@ -165,7 +165,10 @@ def _came_out(record: Record) -> str:
         known = record.gates["gates"]["forecast"]["verdict"] != "INCONCLUSIVE"
         why = "no symbol's forecasts are good enough to trade" if known else "too little to say who may trade"
         return f"{why}, so nothing was traded."
-    good = f"the forecasts of {shorten(record.oos['trading'])} are good enough to trade"
+    judged = "may trade, though too little is known of them (gates.inconclusive: warn)"
+    if record.gates["gates"]["forecast"]["verdict"] != "INCONCLUSIVE":
+        judged = "are good enough to trade"
+    good = f"the forecasts of {shorten(record.oos['trading'])} {judged}"
     book, held = record.book, record.oos["kpis"]
     if not book["trades"]:
         return f"{good}, but the rule found nothing worth its costs on the search span."

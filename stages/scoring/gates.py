@@ -160,7 +160,7 @@ def _tie_words(entry: Mapping[str, Any]) -> str:
     share = (entry.get("ties") or {}).get("calibrated")
     if not share:
         return ""
-    return f", more than ties explain: {_percent(share)} of the outcomes lie exactly on a quantile"
+    return f"; {_percent(share)} of the outcomes lie exactly on a quantile and count in its favour"
 
 
 def _skill_power(threshold: float, se: float, params: GatesParams) -> str:

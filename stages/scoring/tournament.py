@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from stages.errors import count
 from stages.params.gates import ChooseCalibration, GatesParams
 from stages.scoring.figures import Floats, Sums, hit_counts, mean_pinball
 from stages.scoring.gates import judge_coverage
@@ -101,7 +102,8 @@ def tournament(parts: Iterable[pl.DataFrame], metrics: Mapping[str, Any], params
     n, n_days = int(losses["n"].sum()) // max(len(methods), 1), losses["session"].n_unique()
     counts: Document = {"trials": len(methods), "n": n, "n_days": n_days}
     if n_days < params.min_ci_days:
-        why = f"all methods corrected the outcomes of {n_days} days; gates.min_ci_days asks for {params.min_ci_days}"
+        days = count(n_days, "day")
+        why = f"all methods corrected the outcomes of {days}; gates.min_ci_days asks for {params.min_ci_days}"
         return {"method": None, "params": None, "why": why, **counts, "methods": []}
     by_day = losses.sort("session", "method").pivot("method", index="session", values="loss").sort("session")
     daily = by_day.select(methods).to_numpy()

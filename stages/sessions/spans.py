@@ -17,7 +17,7 @@ from itertools import groupby
 
 import polars as pl
 
-from stages.errors import ConfigurationError
+from stages.errors import ConfigurationError, count
 from stages.params.split import CutParams, WalkForwardParams
 
 ALL = "all"  # the name of a holdout that is one sealed span
@@ -123,9 +123,10 @@ def _too_short(scored: list[date], params: CutParams) -> ConfigurationError:
     if params.embargo_sessions >= len(scored):
         remedy = "lower split.embargo_sessions"
     return ConfigurationError(
-        f"the record holds {len(scored)} sessions with forecasts, too few for split.{name} = {getattr(params, name)} "
-        f"and split.embargo_sessions = {params.embargo_sessions} with at least one session left to search: {remedy}, "
-        "shorten requests.history_days, or widen universe.first_session to universe.last_session."
+        f"the record holds {count(len(scored), 'session')} with forecasts, too few for split.{name} = "
+        f"{getattr(params, name)} and split.embargo_sessions = {params.embargo_sessions} with at least one session "
+        f"left to search: {remedy}, shorten requests.history_days, or widen universe.first_session to "
+        "universe.last_session."
     )
 
 
@@ -145,10 +146,10 @@ def folds(sessions: Sequence[date], params: WalkForwardParams) -> list[Fold]:
     first = walk.first_train_sessions + params.embargo_sessions
     if first >= len(sessions):
         raise ConfigurationError(
-            f"the search span has {len(sessions)} sessions, too few for split.walk_forward.first_train_sessions = "
-            f"{walk.first_train_sessions} and split.embargo_sessions = {params.embargo_sessions} with at least one "
-            "session left to trade: lower the former (to 20 at least), hold out fewer sessions, or widen "
-            "universe.first_session to universe.last_session."
+            f"the search span has {count(len(sessions), 'session')}, too few for "
+            f"split.walk_forward.first_train_sessions = {walk.first_train_sessions} and split.embargo_sessions = "
+            f"{params.embargo_sessions} with at least one session left to trade: lower the former (to 20 at least), "
+            "hold out fewer sessions, or widen universe.first_session to universe.last_session."
         )
     ordered = sorted(sessions)
     return [

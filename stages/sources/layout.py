@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from stages.errors import DataContractError, shorten
+from stages.errors import DataContractError, count, shorten
 from stages.params.path_template import ANY, fields_of, literal
 
 ENDINGS = re.compile(r"\.(parquet|pq|csv|txt|tsv|dbn)(\.gz|\.zst)?$", re.IGNORECASE)
@@ -46,7 +46,7 @@ class Layout:
         periods = {"{d": "day", "{m": "month", "{yyyy": "year"}
         period = next((f", one a {word}" for form, word in periods.items() if form in self.template), "")
         whose = f"one a symbol ({shorten(self.symbols)})" if self.symbols else "all symbols in each"
-        return f"{self.files} files, {whose}{period}"
+        return f"{count(self.files, 'file')}, {whose}{period}"
 
     def without_symbol(self) -> "Layout":
         """The same files with the only symbol as plain text: each file holds many symbols."""

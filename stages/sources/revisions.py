@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from stages.errors import count
 from stages.params.source import SYMBOL, SourceParams, Unit
 from stages.sources.manifest import place_of
 from stages.tables.market import NEW_YORK
@@ -64,8 +65,8 @@ class Revision:
         further = f" and {len(self.sessions) - MOST_NAMED} more" if len(self.sessions) > MOST_NAMED else ""
         sessions = ", ".join(self.sessions[:MOST_NAMED]) + further
         return (
-            f"{self.changed} bars changed, {self.added} added, {self.removed} removed on {sessions or 'no session'}; "
-            f"largest change of a close {self.largest_bp:.2f} bp"
+            f"{count(self.changed, 'bar')} changed, {self.added} added, {self.removed} removed on "
+            f"{sessions or 'no session'}; largest change of a close {self.largest_bp:.2f} bp"
         )
 
 

@@ -120,7 +120,7 @@ def gates_document(
     ranking: pl.DataFrame,
     params: GatesParams,
 ) -> Document:
-    """`gates.json`. `holds`: whether the verdict is good enough, PASS, or INCONCLUSIVE where params only warn.
+    """`gates.json`. `holds`: whether every gate is good enough: PASS, or INCONCLUSIVE where params only warn.
 
     `selection` is evidence that is shown and not judged: what remains of the strategy's Sharpe ratio after all trials.
     """
@@ -130,7 +130,7 @@ def gates_document(
     enough = {Verdict.PASS} if params.inconclusive == "fail" else {Verdict.PASS, Verdict.INCONCLUSIVE}
     return {
         "verdict": verdict.value,
-        "holds": verdict in enough,
+        "holds": all(gate.verdict in enough for gate in gates.values()),
         "policy": params.policy,
         "inconclusive": params.inconclusive,
         "strategy_id": outcome.name,

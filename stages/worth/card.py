@@ -165,7 +165,8 @@ def _money(worth: Document) -> str:
     elif even is not None:
         between = _bounds(money["break_even_interval"], _price)
         sentences.append(f"It breaks even at a price of {_price(even)} a call ({between}); yours is {_price(price)}.")
-    if needed and State(money["state"]) in {State.NOT_YET_KNOWN, State.NOT_SHOWN}:
+    unknown = State(money["state"]) in {State.NOT_YET_KNOWN, State.NOT_SHOWN}
+    if unknown and needed and needed > worth["sessions"]:  # else days differ less than was planned, so far
         sentences.append(f"At this size an answer takes about {_sessions(needed)}.")
     return _joined(*sentences)
 

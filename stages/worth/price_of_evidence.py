@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.errors import shorten
+from stages.errors import count, shorten
 from stages.tables.forecasts import MIX
 from stages.worth.evidence import Days, Floats, running_means, scales, wealth
 from stages.worth.verdict import UNDECIDED, Terms, decide
@@ -109,12 +109,15 @@ def before_you_buy(setup: Setup, sds: Mapping[str, float], pair: Sequence[str], 
     one, other = ("the best free forecast" if name == MIX else name for name in pair)
     sessions, calls = terms.planned_sessions, terms.planned_sessions * setup.calls_a_session
     head = (
-        f"Before you buy ({shorten(setup.symbols)}, {setup.snapshots} snapshots, {setup.calls_a_session} calls a "
-        f"session, at most {sessions} sessions = {calls:,} calls; days differ by {100 * sds['usual']:.1f} %, as "
-        f"{one} does from {other}):"
+        f"Before you buy ({shorten(setup.symbols)}, {count(setup.snapshots, 'snapshot')}, "
+        f"{count(setup.calls_a_session, 'call')} a session, at most {count(sessions, 'session')} = "
+        f"{count(calls, 'call')}; days differ by {100 * sds['usual']:.1f} %, as {one} does from {other}):"
     )
     before = setup.sessions_before
-    first = f"The first {before} sessions ({setup.calls_before:,} calls) bring no evidence yet; they are counted."
+    bought = count(setup.calls_before, "call")
+    first = f"The first {before} sessions ({bought}) bring no evidence yet; they are counted."
+    if before == 1:
+        first = f"The first session ({bought}) brings no evidence yet; it is counted."
     lines = [_line(wait, (low, high), setup) for wait, low, high in zip(usual, *ends, strict=True)]
     return [head, *lines, *([first] if before else [])]
 
@@ -128,9 +131,10 @@ def _line(wait: Wait, ends: Sequence[Wait], setup: Setup) -> str:
     days = wait.median + setup.sessions_before
     calls = setup.calls_before + wait.median * setup.calls_a_session
     known_days = sorted(one.median + setup.sessions_before for one in (wait, *ends) if one.median is not None)
-    span = f"{known_days[0]} to {known_days[-1]}" if len(known_days) > len(ends) else f"{known_days[0]} or more"
+    first, last = known_days[0], known_days[-1]
+    span = f" ({first} or more)" if len(known_days) <= len(ends) else f" ({first} to {last})" * (first < last)
     paid = "" if setup.price_per_call is None else f", at a price of {calls * setup.price_per_call:,.2f}"
-    return f"{named}: {word} after about {days} sessions ({span}), {calls:,} calls{paid}; {known}"
+    return f"{named}: {word} after about {count(days, 'session')}{span}, {count(calls, 'call')}{paid}; {known}"
 
 
 def _noise(days: int) -> Floats:

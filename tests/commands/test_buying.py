@@ -32,6 +32,14 @@ def test_a_study_buys_nothing_behind_its_search_span(project, steps):
     assert project.params()["requests"]["last_session"] == str(SESSIONS[48])
 
 
+def test_where_the_record_ends_it_is_said_how_it_grows(project, steps, monkeypatch: pytest.MonkeyPatch):
+    """The listing alone does not: sessions behind `universe.last_session` are in no run."""
+    monkeypatch.setattr(worth, "_asked_sessions", lambda _: (SESSIONS[:30], SESSIONS[0]))
+    said = " ".join(project.run("study", "--step", "20").split())
+    ends = f"The record ends on {SESSIONS[29]}: go on when it holds more sessions"
+    assert f"{ends} (raise universe.last_session, then `make refresh`)." in said
+
+
 def test_the_last_step_buys_no_more_than_the_plan_lacks(project, steps, monkeypatch: pytest.MonkeyPatch):
     lengths = iter((10, 17, 20))
     ended = {20: {"state": "NOT SHOWN"}}

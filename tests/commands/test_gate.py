@@ -32,6 +32,18 @@ def test_the_gate_names_only_what_made_the_verdict_and_offers_the_holdout_only_w
     assert str(told.value).endswith("The page is artifacts/report/index.html.")
 
 
+def test_where_params_only_warn_of_little_evidence_the_sealed_holdout_stops(project):
+    figures = dict.fromkeys(("value", "threshold", "n", "n_days"), 0) | {"required": True, "words": "It is closed."}
+    verdicts = VERDICTS | SEALED | {"forecast": "INCONCLUSIVE"}
+    judged = {name: figures | {"verdict": one} for name, one in verdicts.items()}
+    document = {"verdict": "INCONCLUSIVE", "inconclusive": "warn", "holds": False, "gates": judged}
+    project.write_json("artifacts/evaluate/gates.json", document)
+    project.write_json("artifacts/judge_worth/worth.json", WORTH)
+
+    with pytest.raises(GateNotMet, match=r"sample: oos_sharpe, hit_rate, pnl_at_1p5x\. It is closed\. `make open"):
+        project.run("gate")
+
+
 def test_the_card_stands_below_the_gates_and_says_why_the_two_differ(project, capsys):
     gate = dict.fromkeys(("value", "threshold", "n", "n_days"), 0) | {"required": True, "words": "", "verdict": "FAIL"}
     document = {"verdict": "FAIL", "holds": False, "gates": {"forecast": gate}}

@@ -65,7 +65,7 @@ def test_a_revision_stops_the_run_until_refresh_has_told_what_changed(
 
     assert (stopped.returncode, told.returncode) == (2, 0)
     assert "bars/STRONG_2024-09.parquet is not the listed file" in stopped.stderr
-    assert "revised: STRONG 2024-09: 1 bars changed, 0 added, 0 removed on 2024-09-24; largest" in told.stdout
+    assert "revised: STRONG 2024-09: 1 bar changed, 0 added, 0 removed on 2024-09-24; largest" in told.stdout
     assert "a close 10.00 bp" in told.stdout
     assert "plan: 32 questions to timegpt-2.1" in told.stdout, "the price of accepting it, at once"
     assert accepted.returncode == 0
@@ -94,7 +94,7 @@ def test_a_revision_of_a_file_of_many_symbols_is_told_symbol_by_symbol(tmp_path:
     deliver(pl.when(second).then(pl.col("close") * 1.001).otherwise("close").alias("close"))
     told = study.run("refresh").stdout
 
-    assert "revised: 2024-09 WEAK: 1 bars changed, 0 added, 0 removed on 2024-09-24; largest" in told
+    assert "revised: 2024-09 WEAK: 1 bar changed, 0 added, 0 removed on 2024-09-24; largest" in told
     assert "revised: 2024-09 STRONG: 0 bars changed" in told
 
 

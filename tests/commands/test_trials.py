@@ -203,7 +203,7 @@ def test_a_log_written_before_ids_had_a_canonical_form_holds_no_second_trial(pro
 
     said = project.run("trials")
 
-    assert "trials: 36 variants ever evaluated, 1 openings" in said
+    assert "trials: 36 variants ever evaluated, 1 opening of a holdout" in said
     assert "0 variants of this source and study are not in the grid of 36" in said
     assert project.params()["sweep"]["prior_trials"] == 0
     assert len(log(project).entries()) == 3  # read under other names, never rewritten
@@ -225,7 +225,7 @@ def test_an_opening_of_an_earlier_schema_goes_by_the_id_that_the_same_strategy_h
     said = project.run("trials")
 
     now = strategy_id(project.params(), manifest, trading)
-    assert "1 openings" in said
+    assert "1 opening of a holdout" in said
     assert f"opened for {now}" in said
 
 

@@ -34,7 +34,7 @@ FORECASTING: list[Step] = [
 ]
 
 BUYING: list[Step] = [
-    ("make plan", r"plan: [1-9]\d* questions to timegpt(?s:.*)to buy +[1-9]\d*\n"),
+    ("make plan", r"plan: [1-9][\d,]* questions to timegpt(?s:.*)to buy +[1-9]\d*\n"),
 ]
 
 COMMAND_FORECASTER: list[Step] = [  # on the smoke preset
@@ -76,7 +76,7 @@ TUTORIAL: list[Step] = [
     ("make adopt", "$ python -m stages params --check"),
     STAGED,
     COMMITTED,
-    ("make trials", r"trials: [1-9]\d* variants ever evaluated"),
+    ("make trials", r"trials: [1-9][\d,]* variants? ever evaluated"),
     ("dvc repro", r"(?s)Running stage 'sweep'.*Running stage 'report'"),
     ("make doctor", r"(?m)^ok +composition +study my_study"),
     ("make budget PER_DAY=60", r"standing limit 60"),

@@ -112,7 +112,7 @@ def test_a_miss_offline_says_what_it_would_cost(contexts: ContextFactory, server
 
 
 def test_a_miss_offline_counts_packed_requests_where_snapshots_are_packed(contexts: ContextFactory):
-    with pytest.raises(BudgetStop, match=r"would cost 1 requests, packed, since api\.pack is snapshots"):
+    with pytest.raises(BudgetStop, match=r"would cost 1 request, packed, since api\.pack is snapshots"):
         contexts.backend(mode="offline", pack="snapshots").answer(questions(["AAA", "BBB"], range(3)))
 
 

@@ -351,7 +351,7 @@ def test_a_proof_needs_company(contexts: ContextFactory, server: TimeGPTServer):
 
 def test_a_packed_run_stops_at_its_budget_too(contexts: ContextFactory, server: TimeGPTServer):
     contexts.backend().prove_independence(questions(["AAA"], range(2)))
-    with pytest.raises(BudgetStop, match="Left: 3 questions in 1 requests"):
+    with pytest.raises(BudgetStop, match="Left: 3 questions in 1 request"):
         contexts.backend(pack="snapshots", per_day=2).answer(questions(["AAA"], range(2, 5)))
 
 

@@ -142,7 +142,7 @@ class TestKeepingFailsAfterTheAnswerCame:
         bought = contexts.backend().answer(wanted)
         server.on_arrival = lambda: None
         (rescued,) = (contexts.root / "rescued").iterdir()
-        assert f"1 answers that were just paid cannot be kept: {contexts.root}" in capfd.readouterr().err
+        assert f"1 answer just paid cannot be kept: {contexts.root}" in capfd.readouterr().err
         assert states(contexts) == {"answered": 1}
 
         still = contexts.backend(mode="offline").answer(wanted)  # the shard is still broken: used from where it lies

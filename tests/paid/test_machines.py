@@ -167,7 +167,7 @@ def test_a_buyer_that_died_holds_its_key_until_a_person_releases_it(
 ):
     key = asked().question.key
     Attempts(remote, "the dead", 3).begin({key: 0}, "2026-11-22/0000-0")
-    told = rf"1 questions are held by other machines .* by run the dead\).*make release KEY={key}"
+    told = rf"1 question is held by other machines .* by run the dead\).*make release KEY={key}"
     with pytest.raises(BudgetStop, match=told):
         machines[0].backend(clock, scope="remote").answer([asked()])
     assert server.sent == 0
@@ -197,7 +197,7 @@ def test_a_key_held_by_the_dead_keeps_its_snapshots_others_waiting_not_unbought(
 ):
     held = asked("BBB").question.key
     Attempts(remote, "the dead", 3).begin({held: 0}, "2026-11-22/0000-0")
-    with pytest.raises(BudgetStop, match=rf"1 questions are held .*make release KEY={held}"):
+    with pytest.raises(BudgetStop, match=rf"1 question is held .*make release KEY={held}"):
         machines[0].backend(clock, scope="remote").answer(questions(["AAA", "BBB", "CCC"], range(1)))
     assert [len(body["series"]["sizes"]) for body in server.bodies] == [2]
     assert sum(clock.waited) == machines[0].context().api.timeout_sec

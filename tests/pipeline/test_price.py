@@ -36,7 +36,7 @@ def test_other_params_are_priced_once_without_touching_the_workspace(default_run
     """Histories that send the same rows are named, and cost what the shortest costs alone."""
     before = default_run.sh(FILES)
     output = plan(default_run, "requests.history_days=[20,40,60]")
-    asked = int(re.search(r"plan: (\d+) questions to timegpt-2.1", output)[1])
+    asked = int(re.search(r"plan: ([\d,]+) questions to timegpt-2.1", output)[1].replace(",", ""))
     assert told(output, "answered here") == 0
     assert told(output, "to buy") == asked
     assert told(output, "requests, packed") < told(output, "requests") < asked

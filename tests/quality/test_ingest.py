@@ -160,7 +160,7 @@ def test_minutes_without_a_price_between_sessions_change_nothing(nothing: float 
             delivery().with_columns(pl.when(minute(TUESDAY, 3)).then(None).otherwise(ts).alias("ts")),
             {},
             "SCH1",
-            "empty in 1 rows",
+            "empty in 1 row",
         ),
         (
             delivery().with_columns(symbol=pl.lit("MSFT")),

@@ -169,6 +169,13 @@ def test_after_a_stop_nothing_is_said_of_sessions(check: str) -> None:
     assert usable_sessions(report) == {"AAA": ()}
 
 
+def test_prices_that_are_too_fine_are_told_with_the_tick_that_they_were_held_to() -> None:
+    own = type(QUALITY).model_validate(QUALITY.model_dump() | {"by_symbol": {"AAA": {"tick_size": 0.02}}})
+    adjusted = delivery().with_columns(pl.col("open", "high", "low", "close") * 0.7312345)
+    (warning,) = [one for one in report_on({"AAA": adjusted}, own)["warnings"] if one.startswith("PX6")]
+    assert "(quality.print_step_ticks of quality.tick_size 0.02)" in warning
+
+
 def test_of_the_others_only_is_said_what_they_show() -> None:
     """AAA cannot be read. That BBB lacks a Tuesday is known, but not that nobody has it."""
     vendors = {"AAA": delivery().drop("close"), "BBB": without(whole(TUESDAY), seed=2), "CCC": delivery(seed=3)}

@@ -82,6 +82,13 @@ def test_one_sentence_says_what_the_model_may_have_seen(until, words):
     assert words in told[0]
 
 
+def test_a_training_that_ended_before_the_first_day_leaves_nothing_to_show_apart():
+    split = trained() | {"before": {"pooled": [], "cells": [], "free": []}}
+    page = free(with_scores(trained=split))
+    assert "training: 2024-12-10; every day that is judged here is after it." in " ".join(page.sentences)
+    assert len(page.grids) == 2
+
+
 def test_a_last_day_of_training_gives_a_table_of_both_sides_with_what_was_earned():
     assert len(free(record()).grids) == 2
     spans = portfolio(("search", "search_before_training", "search_after_training"))

@@ -14,6 +14,9 @@ from tests.reporting.records import gates as judged
 MINUS = "\N{MINUS SIGN}"
 
 
+WORSE = "worse than persistence: the true ratio is above 1.002 with 99 % confidence"
+
+
 def gate(value: float | None, threshold: float, bound: float | None = None, verdict: str = "PASS") -> dict:
     return {"value": value, "threshold": threshold, "bound": bound, "n": 272, "n_days": 69, "verdict": verdict,
             "words": "a sentence", "required": True}  # fmt: skip
@@ -29,10 +32,9 @@ def gate(value: float | None, threshold: float, bound: float | None = None, verd
         ("oos_sharpe", gate(None, 0.5), "needs ≥ 0.5"),
         ("hit_rate", gate(0.4, 0.48, 0.3), "0.4 < 0.48; 90 % sure: ≥ 0.3"),
         ("rmae", gate(0.676, 0.95, 0.726), "0.676 < 0.95; 95 % sure: ≤ 0.726, needs < 1"),
-        ("rmae", gate(1.017, 0.95, 1.002), "1.017 ≥ 0.95; 99 % sure: ≥ 1.002, fails > 1"),
+        ("rmae", gate(1.017, 0.95, 1.002) | {"words": WORSE}, "1.017 ≥ 0.95; 99 % sure: ≥ 1.002, fails > 1"),
         ("coverage", gate(0.515, 0.02, -0.035), "0.015 ≤ 0.02; 95 % sure: ≥ 0, fails > 0.02"),
         ("coverage", gate(0.592, 0.02, 0.044), "0.092 > 0.02; 95 % sure: ≥ 0.044, fails > 0.02"),
-        ("coverage", gate(0.51, 0.02, 0.03), "0.01 ≤ 0.02; 95 % sure: ≤ 0.03, needs ≤ 0.02"),
         ("rmae", gate(0.94996, 0.95, 0.99981), "0.94996 < 0.95; 95 % sure: ≤ 0.9998, needs < 1"),
         ("oos_sharpe", gate(0.4998, 0.5, 0.0002), "0.4998 < 0.5; 90 % sure: ≥ 0.0002, needs > 0"),
         ("fdr", gate(0.10004, 0.1), "0.10004 > 0.1"),
@@ -42,6 +44,20 @@ def gate(value: float | None, threshold: float, bound: float | None = None, verd
 )
 def test_value_threshold_and_bound_read_as_one_comparison(name, one, told):
     assert comparison(record(), name, one) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "told"),
+    [
+        ("coverage", gate(0.51, 0.02, 0.01), "0.01 ≤ 0.02; 50 % sure: ≤ 0.01, needs ≤ 0.02"),
+        ("coverage", gate(0.51, 0.02, 0.03), "0.01 ≤ 0.02; 50 % sure: ≤ 0.03, needs ≤ 0.02"),
+        ("rmae", gate(1.005, 1.5, 1.004), "1.005 < 1.5; 50 % sure: ≤ 1.004, needs < 1"),
+    ],
+)
+def test_a_bound_of_low_confidence_stays_on_its_side(name, one, told):
+    """At 50 % an upper bound is about the value itself: it is no lower bound at another confidence."""
+    even = {"coverage_rule": "equivalence", "coverage_confidence": 0.5, "skill_confidence": 0.5}
+    assert comparison(record(config=config() | {"gates": config()["gates"] | even}), name, one) == told
 
 
 @pytest.mark.parametrize(("confidence", "told"), [(0.975, "97.5 % sure"), (0.999, "99.9 % sure")])

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from math import exp
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -15,9 +16,11 @@ from stages.reporting.equity import equity, walk_forward
 from stages.reporting.fans import fan_steps, fans, pick_days, strategy_forecasts
 from stages.reporting.gates import gates as gates_section
 from stages.reporting.page import PAGE, _described, render_page, render_report, render_robustness
+from stages.reporting.returns import returns
 from stages.reporting.sweep import plateau, sweep
 from stages.reporting.verdict import headline
 from stages.tables.trades import PORTFOLIO
+from stages.trading.performance import sortino
 from tests.reporting.records import (
     SESSIONS,
     by_symbol,
@@ -382,7 +385,14 @@ def test_variants_at_other_costs_are_not_among_those_that_luck_is_told_of():
     stated = record().ranking
     both = pl.concat([stated, stated.with_columns(pl.format("{}x", "combo").alias("combo"), cost_mult=pl.lit(0.0))])
     found = next(one for one in sweep(record(ranking=both)).grids if one.caption == "How much of the best is luck")
-    assert [row[-1] for row in found.rows] == ["36", "36", "36", "36"]
+    assert [row.cells[-1] for row in found.rows] == ["36", "36", "36", "36"]
+
+
+def test_the_page_says_over_which_days_a_sortino_ratio_takes_its_losses():
+    """A day of +3 and one of -1: the root mean square is that of 0 and 1 over two days, 0.707, not 1 over one."""
+    assert "the root mean square of all days, those that earn counted as 0" in text_of(returns(record()))
+    days = np.array([3.0, -1.0] * 10)
+    assert sortino(days) == pytest.approx(np.sqrt(252) * 1.0 / np.sqrt(0.5))
 
 
 def test_the_probability_of_overfitting_is_a_count_of_halves():

@@ -95,8 +95,8 @@ def test_a_verdict_on_coverage_names_the_share_of_ties():
     entry["metrics"]["coverage_50"]["calibrated"]["se"] = 0.03
 
     assert judge_coverage(entry, GATES).words == (
-        "a true coverage off by 0.095 is caught four times out of five (low power), more than ties explain: "
-        "80 % of the outcomes lie exactly on a quantile"
+        "a true coverage off by 0.095 is caught four times out of five (low power); 80 % of the outcomes lie "
+        "exactly on a quantile and count in its favour"
     )
 
 

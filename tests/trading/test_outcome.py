@@ -122,6 +122,8 @@ def test_inconclusive_holds_only_where_params_merely_warn_and_keeps_its_name():
     assert (document["verdict"], document["holds"]) == ("INCONCLUSIVE", True)
     assert judged(LOST, params=gates(inconclusive="warn"))["holds"] is False
     assert judged(params=gates(inconclusive="warn"))["holds"] is False
+    less_known = judged(params=gates(inconclusive="warn"), STRONG="INCONCLUSIVE", WEAK="FAIL", NULL="FAIL")
+    assert (less_known["verdict"], less_known["holds"]) == ("INCONCLUSIVE", False), "its holdout is sealed"
 
 
 def test_a_whitelist_without_any_judged_cell_is_inconclusive():

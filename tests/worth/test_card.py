@@ -174,6 +174,15 @@ def test_what_is_known_of_money_takes_no_more_sessions():
     assert "an answer takes" not in card(WORTH | {"money": known})[2]
 
 
+def test_an_answer_that_did_not_come_in_so_many_sessions_is_not_said_to_take_them():
+    """49 sessions did not answer it."""
+    for needed in (1, 49):
+        money = WORTH["money"] | {"state": "NOT SHOWN", "sessions_needed": needed}
+        assert "an answer takes" not in card(WORTH | {"money": money})[2]
+    money = WORTH["money"] | {"state": "NOT SHOWN", "sessions_needed": 50}
+    assert "an answer takes about 50 sessions" in card(WORTH | {"money": money})[2]
+
+
 def test_where_money_decides_the_lines_speak_of_gains():
     """The rule trades horizons and symbols of its own, and a gain is after the price only where one is stated."""
     money = {"decide_by": "money", "delta": 0.0, "estimate": 3.2, "interval": [0.4, 6.0]}

@@ -180,3 +180,18 @@ def test_the_plan_counts_the_days_that_only_calibrate_and_money_where_a_price_is
     assert f", {calls} calls, at a price of {calls / 2:.2f};" in lines[4]
     assert lines[1].startswith("advantage 1 %: not before the end of the plan; known at its end in ")
     assert lines[-1] == "The first 3 sessions (14 calls) bring no evidence yet; they are counted."
+
+
+def test_where_only_one_pair_is_free_there_is_no_range_of_sessions():
+    setup = Setup(symbols=["A"], snapshots=4, calls_a_session=4, sessions_before=0, calls_before=0, price_per_call=None)
+    alike = dict.fromkeys(("close", "usual", "far"), SD)
+    [wait] = waits(SD, terms(planned_sessions=120), [0.10])
+    lines = before_you_buy(setup, alike, PAIR, terms(planned_sessions=120))
+    assert lines[4].startswith(f"advantage 10 %: WORTH after about {wait.median} sessions, {4 * wait.median} calls; ")
+
+
+def test_one_of_a_kind_is_no_plural():
+    setup = Setup(symbols=["A"], snapshots=1, calls_a_session=1, sessions_before=1, calls_before=1, price_per_call=None)
+    lines = before_you_buy(setup, SDS, PAIR, terms(planned_sessions=1))
+    assert lines[0].startswith("Before you buy (A, 1 snapshot, 1 call a session, at most 1 session = 1 call; days")
+    assert lines[-1] == "The first session (1 call) brings no evidence yet; it is counted."
