@@ -141,7 +141,7 @@ def budget(per_day: int | None = None, clock: str | None = None) -> None:
     for limit in ledger.others_left():
         print(f"  left: {limit}")
     for day, states in days_of(ledger.objects).items():
-        others = ", ".join(f"{count} {state}" for state, count in states.items() if state != "counted")
+        others = ", ".join(f"{many} {state}" for state, many in states.items() if state != "counted")
         print(f"  {day}  {states['counted']:>5} counted  ({others})")
 
 
@@ -153,7 +153,7 @@ def spend(usage: str | None = None) -> None:
         return
     runs, calls = runs_of(ledger.objects), calls_of(ledger.objects)
     counted = [call for call in calls if call["state"] != "refunded"]
-    print(f"spend: {len(runs)} runs, {len(counted)} requests counted{_units_line(counted, ledger)}")
+    print(f"spend: {count(len(runs), 'run')}, {count(len(counted), 'request')} counted{_units_line(counted, ledger)}")
     for one in runs:
         print(_run_line(one))
     for call in calls:
@@ -202,9 +202,9 @@ def _run_line(one: dict[str, Any]) -> str:
     if "questions" not in one:
         return "  run with a damaged record"
     hits = 100 * one["from_store"] / one["questions"] if one["questions"] else 100.0
-    requests = ", ".join(f"{count} {state}" for state, count in sorted(one["calls"].items())) or "none"
+    requests = ", ".join(f"{many} {state}" for state, many in sorted(one["calls"].items())) or "none"
     name = f"{one['ended_utc'][:19]}Z {one['run']} ({one['experiment']})"
-    return f"  {name}: {one['questions']} questions, {hits:.1f} % hits, {one['bought']} bought; requests: {requests}"
+    return f"  {name}: {count(one['questions'], 'question')}, {hits:.1f} % hits, {one['bought']} bought; requests: {requests}"
 
 
 def _call_line(call: dict[str, Any]) -> str:

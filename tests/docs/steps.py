@@ -112,7 +112,7 @@ SHARING: list[tuple[str, str, str]] = [  # by whom first
     ("colleague", "dvc pull --run-cache", "$ [ -e artifacts/report/index.html ]"),
     ("colleague", "make run", r"(?s)up to date.*gate: PASS"),
     ("colleague", "make page", "$ [ -e artifacts/page/workspace.html ]"),
-    ("colleague", "make spend", r"spend: \d+ runs, 0 requests counted"),
+    ("colleague", "make spend", r"spend: \d+ runs?, 0 requests counted"),
     ("", "dvc exp run -n wider_stop", r"(?s)Running stage 'backtest'.*Ran experiment\(s\): wider_stop"),
     ("", "dvc exp push", "$ git ls-remote origin | grep -q /wider_stop"),
     ("", "make params", r"params: discarded .*s_stop"),
