@@ -204,7 +204,8 @@ def _run_line(one: dict[str, Any]) -> str:
     hits = 100 * one["from_store"] / one["questions"] if one["questions"] else 100.0
     requests = ", ".join(f"{many} {state}" for state, many in sorted(one["calls"].items())) or "none"
     name = f"{one['ended_utc'][:19]}Z {one['run']} ({one['experiment']})"
-    return f"  {name}: {count(one['questions'], 'question')}, {hits:.1f} % hits, {one['bought']} bought; requests: {requests}"
+    asked = count(one["questions"], "question")
+    return f"  {name}: {asked}, {hits:.1f} % hits, {one['bought']} bought; requests: {requests}"
 
 
 def _call_line(call: dict[str, Any]) -> str:
