@@ -47,6 +47,13 @@ def test_an_hour_of_an_earlier_session_is_enough_and_half_an_hour_is_not() -> No
     assert day(through_the_gate(copied(FRIDAY, TUESDAY, 100, 129)), TUESDAY)["TS8"] == 0
 
 
+@pytest.mark.parametrize(("last", "source"), [(389, FRIDAY), (388, None)])
+def test_a_share_of_exactly_what_is_stated_is_enough(last: int, source: date | None) -> None:
+    everything = QUALITY.model_copy(update={"copy_min_share": 1.0})
+    found = check_symbols({"SYM": copied(FRIDAY, TUESDAY, 0, last)}, dialect(), CALENDAR, everything)["SYM"]
+    assert day(found, TUESDAY)["copied_from"] == source
+
+
 def test_rows_that_chance_makes_equal_are_no_copy() -> None:
     """One price and one volume all day: every bar equals every other, and none of them has a range."""
     flat = delivery().with_columns(volume=pl.lit(100.0))

@@ -151,10 +151,12 @@ def test_a_half_day_is_not_a_day_of_low_volume() -> None:
     assert day(through_the_gate(delivery()), date(2024, 11, 29))["VOL3"] == 0
 
 
-def test_a_price_that_moves_without_volume_is_flagged_but_passes() -> None:
-    checked = through_the_gate(set_to(minute(TUESDAY, 100), volume=0.0, close=pl.col("open") + 0.01, high=999.0))
+@pytest.mark.parametrize(("volume", "flagged"), [(0.0, 1), (0.0004, 1), (0.0006, 0)])
+def test_a_price_that_moves_without_volume_as_it_is_written_is_flagged_but_passes(volume: float, flagged: int) -> None:
+    """Volumes are written with three decimals."""
+    checked = through_the_gate(set_to(minute(TUESDAY, 100), volume=volume, close=pl.col("open") + 0.01, high=999.0))
 
-    assert (day(checked, TUESDAY)["VOL2"], day(checked, TUESDAY)["verdict"]) == (1, "pass")
+    assert (day(checked, TUESDAY)["VOL2"], day(checked, TUESDAY)["verdict"]) == (flagged, "pass")
 
 
 def test_prices_between_ticks_are_counted() -> None:

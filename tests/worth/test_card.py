@@ -142,6 +142,7 @@ def test_what_cost_nothing_is_called_a_rehearsal_and_speaks_of_no_calls():
         ({"price_per_call": None}, "Money: +0.8 bp a call, no price stated, not yet known (-1.9 to 3.5)."),
         ({"state": "WORTH IT", "bp_interval": [0.1, None], "break_even_interval": [0.02, None]},
          "before its price (at least 0.1), surely a gain after it."),
+        ({"state": "WORTH IT", "break_even_interval": [0.01, None]}, "surely a gain after it by an earlier day"),
         ({"state": "WORTH IT", "bp_interval": [-1.6, 11.0], "price_per_call": None},
          "no price stated, surely a gain by an earlier day (-1.6 to 11.0)."),
         ({"state": "NOT WORTH IT", "bp_a_call": -0.04, "bp_interval": [-0.5, 0.4]},
