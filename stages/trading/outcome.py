@@ -136,7 +136,7 @@ def gates_document(
         "strategy_id": outcome.name,
         "gates": {name: gate.as_document() | {"required": True} for name, gate in gates.items()},
         "cells": cells,
-        "selection": _selection(ranking, outcome.strategy.combo),
+        "selection": _selection(ranking, outcome.strategy),
     }
 
 
@@ -208,17 +208,17 @@ def _trading_cells(forecast_gates: Mapping[str, Any], strategy: Strategy) -> dic
     return {symbol: judged[cell] for symbol in strategy.whitelist if (cell := strategy.cell(symbol)) in judged}
 
 
-def _selection(ranking: pl.DataFrame, combo: str) -> Document:
+def _selection(ranking: pl.DataFrame, strategy: Strategy) -> Document:
     """What the sweep says of the stated rule; `dsr` is null where the grid does not hold that rule.
 
-    `dsr` accounts for all `trials`; the other figures only for the `grid_variants`.
+    `dsr` accounts for all `trials`; the other figures only for the `grid_variants`, those at the stated costs.
     """
     grid = ranking.row(0, named=True)  # figures of the whole grid are equal on every row
-    stated = ranking.filter(combo=combo)
+    stated = ranking.filter(combo=strategy.combo)
     return {
-        "combo": combo,
+        "combo": strategy.combo,
         "dsr": stated["dsr"][0] if stated.height else None,
-        "grid_variants": ranking.height,
+        "grid_variants": ranking.filter(cost_mult=strategy.costs.cost_mult).height,
         **{name: grid[name] for name in ("pbo", "spa_p", "trials", "effective_trials")},
     }
 

@@ -36,6 +36,7 @@ def forecast_gates(**verdicts):
 
 def ranked(combo, dsr=0.97):
     row = {"combo": combo, "dsr": dsr, "pbo": 0.1, "spa_p": 0.02, "trials": 36, "effective_trials": 11.5}
+    row |= {"cost_mult": 1.0}
     return pl.DataFrame([row])
 
 
@@ -152,6 +153,12 @@ def test_a_rule_outside_of_the_grid_has_no_deflated_sharpe_ratio():
     selection = judged(WON, ranking=ranked("another combo"))["selection"]
     assert selection["dsr"] is None
     assert selection["pbo"] == 0.1
+
+
+def test_variants_at_other_costs_are_not_among_those_whose_overfitting_is_told():
+    cheap = [ranked(f"{cost_mult} times the costs").with_columns(cost_mult=cost_mult) for cost_mult in (0.0, 0.5)]
+    both = pl.concat([*cheap, ranked(strategy("STRONG").combo), ranked("a neighbour")])
+    assert judged(WON, ranking=both)["selection"]["grid_variants"] == 2
 
 
 def test_a_sealed_holdout_releases_nothing_but_the_name_that_would_open_it():
