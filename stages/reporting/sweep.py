@@ -103,7 +103,7 @@ def _map(record: Record) -> Figure:
         "sweep-map",
         "Search Sharpe ratio of every variant",
         f"Sharpe ratio on the search span of {count(tiles.height, 'rule variant')}. {_proposed(record)}",
-        "Green earns, red loses, a dash never traded. The frame marks the proposal, broken frames its plateau: the "
+        "Green earns, red loses, a dash has no ratio. The frame marks the proposal, broken frames its plateau: the "
         "neighbours it was averaged with. "
         f"{count(record.trials, 'trial')}; standard errors on hover and in the table.",
         DATA,

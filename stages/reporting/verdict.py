@@ -162,9 +162,7 @@ def _came_out(record: Record) -> str:
     if not record.config["universe"]["whitelist"]:
         return "no symbol is on universe.whitelist, so none is judged and nothing was traded."
     if not record.oos["trading"]:
-        known = record.gates["gates"]["forecast"]["verdict"] != "INCONCLUSIVE"
-        why = "no symbol's forecasts are good enough to trade" if known else "too little to say who may trade"
-        return f"{why}, so nothing was traded."
+        return f"{_none_may_trade(record.gates['gates'])}, so nothing was traded."
     good = f"the forecasts of {shorten(record.oos['trading'])} are good enough to trade"
     book, held = record.book, record.oos["kpis"]
     if not book["trades"]:
@@ -176,6 +174,13 @@ def _came_out(record: Record) -> str:
         else f"; the holdout is {_sealed(record)}."
     )
     return f"{good}; {earned}{kept}"
+
+
+def _none_may_trade(gates: Mapping[str, Any]) -> str:
+    if gates["controls"]["verdict"] == "FAIL":
+        return "a control fails, and no forecast is trusted"
+    known = gates["forecast"]["verdict"] != "INCONCLUSIVE"
+    return "no whitelisted symbol's forecasts are good enough to trade" if known else "too little to say who may trade"
 
 
 def _made(figures: Mapping[str, Any]) -> str:

@@ -347,6 +347,13 @@ def test_a_reader_in_a_hurry_is_told_what_is_artificial_and_what_is_local():
         assert told.caveat in render(record())
 
 
+def test_cells_off_the_whitelist_are_not_said_to_trade():
+    few = config() | {"universe": config()["universe"] | {"whitelist": ["NULL"]}}
+    told = next(sentence for sentence in gates_section(record(config=few)).sentences if "could trade" in sentence)
+    eligible = sum(cell["eligible"] for cell in record().forecast_gates["cells"])
+    assert told.endswith(f" {eligible} could trade, if universe.whitelist names the symbol.")
+
+
 def test_coverage_is_judged_by_its_distance_from_one_half_and_said_in_words():
     rows = gates_section(record()).grids[1].rows
     (cells,) = [row.cells for row in rows if row.cells[0] == "STRONG" and row.cells[2].startswith("50 %")]
@@ -382,7 +389,7 @@ def test_variants_at_other_costs_are_not_among_those_that_luck_is_told_of():
     stated = record().ranking
     both = pl.concat([stated, stated.with_columns(pl.format("{}x", "combo").alias("combo"), cost_mult=pl.lit(0.0))])
     found = next(one for one in sweep(record(ranking=both)).grids if one.caption == "How much of the best is luck")
-    assert [row[-1] for row in found.rows] == ["36", "36", "36", "36"]
+    assert [row.cells[-1] for row in found.rows] == ["36", "36", "36", "36"]
 
 
 def test_the_probability_of_overfitting_is_a_count_of_halves():
