@@ -97,7 +97,7 @@ class Strategy:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-TRADABLE = ("history_days", "horizon_min", "model", "method")
+TRADABLE = ("symbol", "history_days", "horizon_min", "model", "method")
 
 
 def require_tradable(strategy: Strategy, forecasts: pl.DataFrame) -> None:
