@@ -213,6 +213,15 @@ class Market:
         """The same market with forecasts in these sessions only."""
         return replace(self, forecasts=within(span, self.forecasts), calendar=within(span, self.calendar))
 
+    def common_to(self, strategies: Iterable[Strategy]) -> Self:
+        """From the first session on that asks every history that these trade: none may earn while others cannot."""
+        histories = {strategy.rules.history_days for strategy in strategies}
+        asked = self.forecasts.filter(pl.col("history_days").is_in(histories)).group_by("history_days")
+        begins = asked.agg(pl.col("session").min())["session"].max()
+        sessions = self.calendar["session"].sort().to_list()
+        common = tuple(session for session in sessions if begins is None or session >= begins)
+        return self if len(common) == len(sessions) else self.on(Span("common", common))
+
 
 Trade = Callable[[Sequence[Strategy], Market], list[Book]]
 Run = Callable[..., Mapping[str, list[Book]]]

@@ -392,6 +392,12 @@ def test_variants_at_other_costs_are_not_among_those_that_luck_is_told_of():
     assert [row.cells[-1] for row in found.rows] == ["36", "36", "36", "36"]
 
 
+def test_the_sweep_says_on_how_many_sessions_histories_are_compared():
+    later = record(ranking=record().ranking.with_columns(sessions=pl.lit(40)))
+    assert "Variants are compared on the last 40 of 60 sessions" in text_of(sweep(later))
+    assert "are compared on" not in text_of(sweep(record()))
+
+
 def test_the_probability_of_overfitting_is_a_count_of_halves():
     none = record(ranking=record().ranking.with_columns(pbo=pl.lit(0.0)))
     assert "0.000 (0 of 70 ways to take half of the days)" in text_of(sweep(none))
