@@ -163,7 +163,7 @@ def _came_out(record: Record) -> str:
         return "no symbol is on universe.whitelist, so none is judged and nothing was traded."
     if not record.oos["trading"]:
         return f"{_none_may_trade(record.gates['gates'])}, so nothing was traded."
-    good = f"the forecasts of {shorten(record.oos['trading'])} are good enough to trade"
+    good = _good(record)
     book, held = record.book, record.oos["kpis"]
     if not book["trades"]:
         return f"{good}, but the rule found nothing worth its costs on the search span."
@@ -174,6 +174,16 @@ def _came_out(record: Record) -> str:
         else f"; the holdout is {_sealed(record)}."
     )
     return f"{good}; {earned}{kept}"
+
+
+def _good(record: Record) -> str:
+    """Whose forecasts trade, and of which of them too little is known where `gates.inconclusive` merely warns."""
+    trading, cells = record.oos["trading"], record.gates["cells"]
+    unsure = [symbol for symbol in trading if symbol in cells and cells[symbol]["verdict"] == "INCONCLUSIVE"]
+    said = f"the forecasts of {shorten(trading)}"
+    if unsure:
+        return f"{said} may trade, though too little is known of {shorten(unsure)} (gates.inconclusive: warn)"
+    return f"{said} are good enough to trade"
 
 
 def _none_may_trade(gates: Mapping[str, Any]) -> str:
