@@ -145,7 +145,7 @@ def folds(sessions: Sequence[date], params: WalkForwardParams) -> list[Fold]:
     first = walk.first_train_sessions + params.embargo_sessions
     if first >= len(sessions):
         raise ConfigurationError(
-            f"the sweep has {len(sessions)} sessions to trade, too few for split.walk_forward.first_train_sessions = "
+            f"the sweep trades {len(sessions)} sessions, too few for split.walk_forward.first_train_sessions = "
             f"{walk.first_train_sessions} and split.embargo_sessions = {params.embargo_sessions} with at least one "
             "session left to trade: lower the former (to 20 at least), hold out fewer sessions, or widen "
             "universe.first_session to universe.last_session."
