@@ -52,13 +52,13 @@ def _proposed(record: Record) -> str:
 
 
 def _compared(record: Record) -> tuple[str, ...]:
-    """A note where a history of the grid was not asked from the first session on."""
+    """A note where not every history and method of the grid could trade from the first session on."""
     compared, searched = record.ranking["sessions"][0], record.book["sessions"]
     if compared == searched:
         return ()
     return (
-        f"Variants are compared on the last {compared} of {count(searched, 'session')}: those before did not ask every "
-        "history of the grid.",
+        f"Variants are compared on the last {compared} of {count(searched, 'session')}: before, not every history and "
+        "calibration of the grid had a forecast to trade.",
     )
 
 

@@ -214,13 +214,14 @@ class Market:
         return replace(self, forecasts=within(span, self.forecasts), calendar=within(span, self.calendar))
 
     def common_to(self, strategies: Iterable[Strategy]) -> Self:
-        """From the first session on that asks every history that these trade: none may earn while others cannot."""
-        histories = {strategy.rules.history_days for strategy in strategies}
-        asked = self.forecasts.filter(pl.col("history_days").is_in(histories)).group_by("history_days")
-        begins = asked.agg(pl.col("session").min())["session"].max()
-        sessions = self.calendar["session"].sort().to_list()
-        common = tuple(session for session in sessions if begins is None or session >= begins)
-        return self if len(common) == len(sessions) else self.on(Span("common", common))
+        """Without the first sessions, if only some of these could trade there, for want of a history or corrections."""
+        kind, kinds = ["history_days", "method"], {(one.rules.history_days, one.method) for one in strategies}
+        able = self.forecasts.lazy().filter("calibrated").group_by(kind).agg(pl.col("session").min()).collect()
+        begins = sorted({begin for *own, begin in able.iter_rows() if tuple(own) in kinds})
+        if len(begins) < 2:
+            return self
+        common = self.calendar.filter(pl.col("session") >= begins[-1])["session"].sort()
+        return self.on(Span("common", tuple(common)))
 
 
 Trade = Callable[[Sequence[Strategy], Market], list[Book]]

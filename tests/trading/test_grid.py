@@ -8,7 +8,6 @@ import pytest
 
 from stages.errors import ConfigurationError
 from stages.params.sweep import Grid
-from stages.tables.scores import Cell
 from stages.trading.grid import combos, neighbours, require_swept
 from stages.trading.trade_grid import Market
 from tests.trading.made_markets import HISTORY, METHOD, forecast, random_market, strategy, table, trade_here
@@ -119,24 +118,28 @@ def test_a_value_named_twice_is_refused():
         grid(k_sigma=(0.5, 0.5))
 
 
-def test_histories_are_compared_on_the_sessions_that_asked_each_of_them():
-    """The same answers from both, the longer history from the eleventh session on: neither may look better."""
+@pytest.mark.parametrize(
+    "axes", [{"history_days": (HISTORY, 60)}, {"method": (METHOD, "identity")}], ids=["history", "method"]
+)
+def test_histories_and_methods_are_compared_on_the_sessions_on_which_each_may_trade(axes):
+    """The same answers by both kinds, one of them calibrated from the eleventh session on: neither may look better."""
     bars, forecasts, sessions = random_market(("A",), 30, seed=3)
     begins = sessions["session"].sort()[10]
-    longer = forecasts.filter(pl.col("session") >= begins).with_columns(history_days=pl.lit(60, pl.Int32))
-    market = Market(bars, pl.concat([forecasts, longer]), sessions)
+    (axis, (_, other)), known = *axes.items(), pl.col("calibrated") & (pl.col("session") >= begins)
+    late = forecasts.with_columns(pl.lit(other).cast(forecasts[axis].dtype).alias(axis), calibrated=known)
+    market = Market(bars, pl.concat([forecasts, late]), sessions)
     base = strategy("A").with_costs(cost_mult=0.0)
-    base = replace(base, eligible=base.eligible | {Cell("A", 60, 10, METHOD)})
-    found = [one.strategy for one in combos(base, grid(history_days=(HISTORY, 60)))]
+    found = [one.strategy for one in combos(base, grid(**axes))]
+    found = [replace(one, eligible=frozenset({one.cell("A")})) for one in found]
 
     alone, both = market.common_to(found[:1]), market.common_to(found)
     assert (alone.calendar.height, both.calendar.height) == (30, 20)
-    short, long = trade_here(found, both)
-    assert short.trades == long.trades > 0
-    assert short.net_units.tolist() == long.net_units.tolist()
-    whole = trade_here(found[:1], alone)[0]
-    assert whole.net_units[10:].tolist() == short.net_units.tolist()
-    assert whole.trades > short.trades
+    early, late = trade_here(found, both)
+    assert early.trades == late.trades > 0
+    assert early.net_units.tolist() == late.net_units.tolist()
+    (whole,) = trade_here(found[:1], alone)
+    assert whole.net_units[10:].tolist() == early.net_units.tolist()
+    assert whole.trades > early.trades
 
 
 def test_a_span_without_forecasts_keeps_its_sessions():
