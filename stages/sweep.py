@@ -52,14 +52,14 @@ def main() -> None:
     method, model = read_params(CalibrationMethod).method, read_params(ForecasterModel).model
     whitelist, eligible = read_params(Whitelist).whitelist, eligible_cells(read_json(GATES))
     base = Strategy(rules, costs, method, model, whitelist, eligible)
-    calendar = read_table(Calendar, CALENDAR)
 
     require_swept(base, params.grid, read_distinct(CALIBRATED, KIND))
     variants = combos(base, params.grid)
     strategies = [combo.strategy for combo in variants]
     methods = {strategy.method for strategy in strategies}
     forecasts = read_table(Traded, CALIBRATED, model=[base.model], method=methods)
-    market = Market(PartitionedTables.of(Prices, BARS), forecasts, calendar)
+    market = Market(PartitionedTables.of(Prices, BARS), forecasts, read_table(Calendar, CALENDAR)).common_to(strategies)
+    calendar = market.calendar
     trade = partial(trade_in_blocks, engine.run)
     books = trade(strategies, market)
     swept = Swept(base, variants, books, calendar)

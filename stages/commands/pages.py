@@ -102,7 +102,7 @@ def panels(record: Record) -> list[Section]:
     """What the ledger, the trial log, `make null` and git's history say of this run's study today."""
     api, source, study = read_params(ApiParams), record.config["source"]["name"], record.config["report"]["study"]
     objects, log = ledger_anywhere(api).objects, open_log(api)
-    luck = kept_luck(record.oos["strategy_id"])
+    luck = kept_luck(record.oos["strategy_id"], record.config.get("gates", {}))
     return [
         spend(runs_of(objects), calls_of(objects)),
         trials(log.entries(), (source, study), luck),

@@ -123,7 +123,8 @@ def _of_days(runs: Runs, span: str, days: Callable[[Record], pl.DataFrame], path
     books = {name: with_curves(days(record)).filter(pl.col("symbol") == PORTFOLIO) for name, record in runs.items()}
     shown = ("session", "net_bp", "equity_bp", "drawdown_bp")
     table = pl.concat([book.select(pl.lit(name).alias("run"), *shown) for name, book in books.items()])
-    text = ", ".join(f"{name} {_earned(book)}" for name, book in books.items()) + _alike(table)
+    part = {name: record.open_part * (span == "holdout") for name, record in runs.items()}
+    text = ", ".join(f"{name} {_earned(book)}{part[name]}" for name, book in books.items()) + _alike(table)
     return [
         Figure(
             f"{span.split()[0]}-{what}",

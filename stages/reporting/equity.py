@@ -40,7 +40,7 @@ def equity(record: Record) -> Section:
     if record.oos["status"] == "SEALED":
         shown = "nothing of it is shown" if record.oos_daily.is_empty() else "only the months that are open are shown"
         sentences.append(f"The holdout is sealed: {shown}. {record.oos.get('words') or ''}".strip())
-    figures += span_figures(record, "holdout", record.oos_daily, HOLDOUT)
+    figures += span_figures(record, f"holdout{record.open_part}", record.oos_daily, HOLDOUT)
     for name, part in {"the holdout": record.oos, **record.oos.get("months", {})}.items():
         sentences += (_forecasts(name, figures) for figures in part.get("forecasts") or ())
     return Section("equity", "Equity and drawdown", tuple(sentences), figures, (_key_figures(record),))

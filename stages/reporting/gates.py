@@ -24,7 +24,7 @@ GATES = {
     "rmae": ("rMAE", "<"),
     "rrmse": ("rRMSE", "<"),
     "coverage": ("50 % coverage off by", "≤"),
-    "fdr": ("p adjusted for all symbols", "≤"),
+    "fdr": ("p adjusted for the whitelist", "≤"),
     "oos_sharpe": ("Sharpe", "≥"),
     "hit_rate": ("share of winning trades", "≥"),
     "pnl_at_1p5x": ("net bp at 1.5 times the costs", "≥"),
@@ -44,7 +44,8 @@ def gates(record: Record) -> Section:
         "holdout was not opened for this strategy, or has not begun, and nothing was judged.",
         f"Policy {policy}: {POLICIES[policy]}. “95 % sure: ≤ 0.7” is a one-sided confidence bound of the true value; "
         "what it must reach stands behind it.",
-        f"Of {count(len(cells), 'cell')} (symbol, history, horizon, calibration) {eligible} may trade.",
+        f"Of {count(len(cells), 'cell')} (symbol, history, horizon, calibration) {eligible} could trade, if "
+        "universe.whitelist names the symbol.",
         *record.selection_of_traders,
     )
     grids = (_deciding(record), _forecast(record)) if record.gates["cells"] else (_deciding(record),)

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from stages.errors import count
+from stages.errors import count, shorten
 from stages.reporting.elements import evenly
 from stages.tables.forecasts import SYNTHETIC, is_local, makers, origin
 from stages.tables.scores import ALL_DAY
@@ -145,6 +145,12 @@ class Record:
     def book(self) -> Document:
         """The key figures of the whole book on the search span."""
         return self.portfolio.filter(pl.col("symbol") == PORTFOLIO, pl.col("span") == "search").row(0, named=True)
+
+    @property
+    def open_part(self) -> str:
+        """` in 2025-02`, where only some months of the holdout are open."""
+        months = shorten(list(self.oos.get("months", {})))
+        return f" in {months}" if months and self.oos["status"] == "SEALED" else ""
 
     @cached_property
     def answered(self) -> pl.DataFrame:

@@ -40,10 +40,10 @@ def returns(record: Record) -> Section:
         "all days, those that earn counted as 0. A beta is the book's covariance with the market over "
         "the market's variance.",
         f"“{HOLDING.capitalize()}” pays no costs and stays invested overnight, which the book never is.",
-        *_no_rolling(spans),
+        *_no_rolling(record, spans),
     )
     figures = tuple(figure for span, book in spans.items() for figure in _rolling(record, span, book))
-    return Section("returns", title, sentences, figures, (_months(spans), _beside(record, spans)))
+    return Section("returns", title, sentences, figures, (_months(record, spans), _beside(record, spans)))
 
 
 def _traded(record: Record) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -54,8 +54,13 @@ def _traded(record: Record) -> Iterator[tuple[str, pl.DataFrame]]:
             yield span, book
 
 
-def _no_rolling(spans: dict[str, pl.DataFrame]) -> Iterator[str]:
-    short = [span for span, book in spans.items() if rolling_window(book.height) is None]
+def _named(record: Record, span: str) -> str:
+    """The span, and which months of the holdout are open where some are not."""
+    return f"{span}{record.open_part * (span == 'holdout')}"
+
+
+def _no_rolling(record: Record, spans: dict[str, pl.DataFrame]) -> Iterator[str]:
+    short = [_named(record, span) for span, book in spans.items() if rolling_window(book.height) is None]
     if short:
         yield f"A rolling ratio is drawn from {2 * MONTH} sessions on, so there is none for: {', '.join(short)}."
 
@@ -78,18 +83,25 @@ def _rolling(record: Record, span: str, book: pl.DataFrame) -> Iterator[Figure]:
         f"standard error, {count(record.trials, 'trial')} stand behind it."
     )
     chart = alt.layer(band, line, level(0.0, "")).add_params(sliding())
-    title = f"Rolling Sharpe, {span} span"
+    title = f"Rolling Sharpe, {span} span{record.open_part * (span == 'holdout')}"
     yield Figure(f"{span}-rolling", title, f"{title}. {found}", found, (DAYS[span],), sized(chart), wide=True)
 
 
-def _months(spans: dict[str, pl.DataFrame]) -> Grid:
+def _months(record: Record, spans: dict[str, pl.DataFrame]) -> Grid:
     """A row a year, a column a month, as everybody knows them."""
     lines = []
     for span, book in spans.items():
         earned = {(year, month): net for year, month, net in monthly(book).iter_rows()}
         for year in sorted({year for year, _ in earned}):
             of_year = [earned.get((year, month)) for month in range(1, 13)]
-            lines.append((span, str(year), *map(_bp, of_year), _bp(sum(net for net in of_year if net is not None))))
+            lines.append(
+                (
+                    _named(record, span),
+                    str(year),
+                    *map(_bp, of_year),
+                    _bp(sum(net for net in of_year if net is not None)),
+                )
+            )
     return grid("Net of each month, bp of capital", ("span", "year", *MONTHS, "whole year"), lines)
 
 
@@ -113,7 +125,7 @@ def _beside(record: Record, spans: dict[str, pl.DataFrame]) -> Grid:
         daily = book["net_bp"].to_numpy()
         days = (_percent(float(np.mean(book["trades"].to_numpy() > 0))), _percent(exposure))
         betas = (None if market is None else beta_to(daily, market) for market in held.values())
-        lines.append((span, BOOK, *_figures(daily), *days, *map(_ratio, betas)))
+        lines.append((_named(record, span), BOOK, *_figures(daily), *days, *map(_ratio, betas)))
         for name, market in held.items():
             if market is not None:
                 rest = ("always", "always", *(_ratio(_against(market, one)) for one in held.values()))

@@ -35,6 +35,7 @@ def sweep(record: Record) -> Section:
     sentences = (
         f"{count(record.ranking.height, 'variant')} on the search span, {count(record.trials, 'trial')} in all with "
         f"those logged before. {_proposed(record)}",
+        *_compared(record),
         "The best of many tries looks good by luck alone. The deflated Sharpe ratio (DSR) is the probability that the "
         "true ratio is above what luck gives the best of so many. PBO is how often the best on one half of the days is "
         "at or below the median on the other half. SPA p is how often luck alone gives a best mean day, in daily "
@@ -48,6 +49,17 @@ def sweep(record: Record) -> Section:
 def _proposed(record: Record) -> str:
     proposal = record.proposal
     return f"Proposed: {proposal['why']}." if proposal["combo"] else f"Nothing is proposed: {proposal['why']}."
+
+
+def _compared(record: Record) -> tuple[str, ...]:
+    """A note where not every history and method of the grid could trade from the first session on."""
+    compared, searched = record.ranking["sessions"][0], record.book["sessions"]
+    if compared == searched:
+        return ()
+    return (
+        f"Variants are compared on the last {compared} of {count(searched, 'session')}: before, not every history and "
+        "calibration of the grid had a forecast to trade.",
+    )
 
 
 def varying(ranking: pl.DataFrame, axes: Sequence[str]) -> list[str]:
@@ -103,7 +115,7 @@ def _map(record: Record) -> Figure:
         "sweep-map",
         "Search Sharpe ratio of every variant",
         f"Sharpe ratio on the search span of {count(tiles.height, 'rule variant')}. {_proposed(record)}",
-        "Green earns, red loses, a dash never traded. The frame marks the proposal, broken frames its plateau: the "
+        "Green earns, red loses, a dash has no ratio. The frame marks the proposal, broken frames its plateau: the "
         "neighbours it was averaged with. "
         f"{count(record.trials, 'trial')}; standard errors on hover and in the table.",
         DATA,

@@ -162,13 +162,8 @@ def _came_out(record: Record) -> str:
     if not record.config["universe"]["whitelist"]:
         return "no symbol is on universe.whitelist, so none is judged and nothing was traded."
     if not record.oos["trading"]:
-        known = record.gates["gates"]["forecast"]["verdict"] != "INCONCLUSIVE"
-        why = "no symbol's forecasts are good enough to trade" if known else "too little to say who may trade"
-        return f"{why}, so nothing was traded."
-    judged = "may trade, though too little is known of them (gates.inconclusive: warn)"
-    if record.gates["gates"]["forecast"]["verdict"] != "INCONCLUSIVE":
-        judged = "are good enough to trade"
-    good = f"the forecasts of {shorten(record.oos['trading'])} {judged}"
+        return f"{_none_may_trade(record.gates['gates'])}, so nothing was traded."
+    good = _good(record)
     book, held = record.book, record.oos["kpis"]
     if not book["trades"]:
         return f"{good}, but the rule found nothing worth its costs on the search span."
@@ -179,6 +174,23 @@ def _came_out(record: Record) -> str:
         else f"; the holdout is {_sealed(record)}."
     )
     return f"{good}; {earned}{kept}"
+
+
+def _good(record: Record) -> str:
+    """Whose forecasts trade, and of which of them too little is known where `gates.inconclusive` merely warns."""
+    trading, cells = record.oos["trading"], record.gates["cells"]
+    unsure = [symbol for symbol in trading if symbol in cells and cells[symbol]["verdict"] == "INCONCLUSIVE"]
+    said = f"the forecasts of {shorten(trading)}"
+    if unsure:
+        return f"{said} may trade, though too little is known of {shorten(unsure)} (gates.inconclusive: warn)"
+    return f"{said} are good enough to trade"
+
+
+def _none_may_trade(gates: Mapping[str, Any]) -> str:
+    if gates["controls"]["verdict"] == "FAIL":
+        return "a control fails, and no forecast is trusted"
+    known = gates["forecast"]["verdict"] != "INCONCLUSIVE"
+    return "no whitelisted symbol's forecasts are good enough to trade" if known else "too little to say who may trade"
 
 
 def _made(figures: Mapping[str, Any]) -> str:

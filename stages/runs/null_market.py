@@ -8,6 +8,7 @@ stage reads them.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +33,14 @@ def keep_luck(strategy: str, found: dict[str, Any]) -> None:
     LocalStore(store_root()).replace(_name(strategy), text.encode())
 
 
-def kept_luck(strategy: str) -> dict[str, Any] | None:
-    """The result for this strategy: `gates` that judged it, `dates` and `markets` as `trading/luck.py` makes them."""
+def kept_luck(strategy: str, gates: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The result for this strategy, if these `gates` judged it: `dates` and `markets` as `trading/luck.py` makes them.
+
+    Gates move a strategy's id only where a symbol enters or leaves.
+    """
     content = LocalStore(store_root()).read(_name(strategy))
-    return None if content is None else dict(json.loads(content))
+    found = None if content is None else dict(json.loads(content))
+    return found if found and found["gates"] == gates else None
 
 
 def _name(strategy: str) -> str:

@@ -154,7 +154,7 @@ class ScoreSymbol:
             by_side=scores_by_side(forecasts, free, self.until, params, stated),
             controls=control_scores(forecasts, ends, known, plant),
             losses=relative_losses(forecasts, params.choose_calibration),
-            hits=hits_by_clock(forecasts),
+            hits=hits_by_clock(forecasts.filter(history_days=stated.history_days)),
         )
 
 

@@ -9,7 +9,8 @@ by at most `within_se` standard errors of the daily difference.
 `loss`, how far it is `behind` the best, and the standard error `se` of that. `params` is what `make adopt
 ARGS=calibration` writes; null, like `method`, where none qualifies or there are too few days for a standard error. For
 the plots: one row a method and level (`reliability`), or a method, horizon and clock time (`coverage_by_time`), both
-over all symbols of the asked model, as answered and as calibrated, sorted by key; ties count as in `figures.py`.
+over all symbols of the asked model with the stated history, as answered and as calibrated, sorted by key; ties count as
+in `figures.py`.
 *Time*: rows that some method could not correct yet are left out for all methods.
 *Source*: Breiman, Friedman, Olshen, Stone (1984) for the one-standard-error rule.
 """

@@ -146,7 +146,7 @@ def folds(sessions: Sequence[date], params: WalkForwardParams) -> list[Fold]:
     first = walk.first_train_sessions + params.embargo_sessions
     if first >= len(sessions):
         raise ConfigurationError(
-            f"the search span has {count(len(sessions), 'session')}, too few for "
+            f"the sweep trades {count(len(sessions), 'session')}, too few for "
             f"split.walk_forward.first_train_sessions = {walk.first_train_sessions} and split.embargo_sessions = "
             f"{params.embargo_sessions} with at least one session left to trade: lower the former (to 20 at least), "
             "hold out fewer sessions, or widen universe.first_session to universe.last_session."

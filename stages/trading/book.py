@@ -16,7 +16,7 @@ import polars as pl
 from stages.tables.trades import PORTFOLIO, Trades
 from stages.trading.performance import Book, book_of, kpis
 from stages.trading.simulate import trade_each
-from stages.trading.strategy import Strategy, require_tradable
+from stages.trading.strategy import Strategy
 
 Row = dict[str, Any]
 HELD, REDECIDED = "held", "redecided"
@@ -31,8 +31,7 @@ class SpanInputs:
     calendar: pl.DataFrame
 
     def traded(self, strategy: Strategy) -> "Span":
-        """These sessions, traded by the strategy."""
-        require_tradable(strategy, self.forecasts)
+        """These sessions, traded by a strategy that `require_tradable` has passed."""
         return Span(self.calendar, *trade_each(self.bars, self.forecasts, self.calendar, [strategy]))
 
 

@@ -125,7 +125,8 @@ def gates_document(
     `selection` is evidence that is shown and not judged: what remains of the strategy's Sharpe ratio after all trials.
     """
     cells = _trading_cells(forecast_gates, outcome.strategy)
-    gates = {"controls": _controls(controls), "forecast": _forecast(cells), **_trading(outcome, params)}
+    forecast = _forecast(cells, outcome.strategy.whitelist)
+    gates = {"controls": _controls(controls), "forecast": forecast, **_trading(outcome, params)}
     verdict = worst(gate.verdict for gate in gates.values())
     enough = {Verdict.PASS} if params.inconclusive == "fail" else {Verdict.PASS, Verdict.INCONCLUSIVE}
     return {
@@ -136,7 +137,7 @@ def gates_document(
         "strategy_id": outcome.name,
         "gates": {name: gate.as_document() | {"required": True} for name, gate in gates.items()},
         "cells": cells,
-        "selection": _selection(ranking, outcome.strategy.combo),
+        "selection": _selection(ranking, outcome.strategy),
     }
 
 
@@ -208,17 +209,17 @@ def _trading_cells(forecast_gates: Mapping[str, Any], strategy: Strategy) -> dic
     return {symbol: judged[cell] for symbol in strategy.whitelist if (cell := strategy.cell(symbol)) in judged}
 
 
-def _selection(ranking: pl.DataFrame, combo: str) -> Document:
+def _selection(ranking: pl.DataFrame, strategy: Strategy) -> Document:
     """What the sweep says of the stated rule; `dsr` is null where the grid does not hold that rule.
 
-    `dsr` accounts for all `trials`; the other figures only for the `grid_variants`.
+    `dsr` accounts for all `trials`; the other figures only for the `grid_variants`, those at the stated costs.
     """
     grid = ranking.row(0, named=True)  # figures of the whole grid are equal on every row
-    stated = ranking.filter(combo=combo)
+    stated = ranking.filter(combo=strategy.combo)
     return {
-        "combo": combo,
+        "combo": strategy.combo,
         "dsr": stated["dsr"][0] if stated.height else None,
-        "grid_variants": ranking.height,
+        "grid_variants": ranking.filter(cost_mult=strategy.costs.cost_mult).height,
         **{name: grid[name] for name in ("pbo", "spa_p", "trials", "effective_trials")},
     }
 
@@ -234,16 +235,18 @@ def _controls(controls: Mapping[str, Any]) -> Judgement:
     )
 
 
-def _forecast(cells: Mapping[str, Document]) -> Judgement:
-    verdicts = {symbol: Verdict(cell["verdict"]) for symbol, cell in cells.items()}
+def _forecast(cells: Mapping[str, Document], whitelist: Sequence[str]) -> Judgement:
+    """Of a symbol without any forecast, which is listed later, as little is known as of one with few."""
+    unknown = {"verdict": Verdict.INCONCLUSIVE}
+    verdicts = {symbol: Verdict(cells.get(symbol, unknown)["verdict"]) for symbol in whitelist}
     judged = [gate for cell in cells.values() for gate in cell["gates"].values()]
-    plural = len(cells) != 1
+    plural = len(whitelist) != 1
     what = f"symbol{'s' * plural} of the whitelist, by {'their' if plural else 'its'} forecasts"
     return Judgement(
         verdict=next((verdict for verdict in BEST_FIRST if verdict in verdicts.values()), Verdict.INCONCLUSIVE),
         value=float(sum(cell["eligible"] for cell in cells.values())),
         threshold=1.0,
-        n=len(cells),
+        n=len(whitelist),
         n_days=max((gate["n_days"] for gate in judged), default=0),
         words=_in_words(what, verdicts),
     )

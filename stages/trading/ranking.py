@@ -176,8 +176,10 @@ def _nothing(ranking: pl.DataFrame, cost_mult: float, choose_by: ChooseBy) -> st
     if most < choose_by.min_trades:
         return f"no combo makes sweep.choose_by.min_trades = {choose_by.min_trades} trades; the most is {most}"
     if ranking["sharpe"].null_count() == ranking.height:
-        sessions = count(ranking["sessions"][0], "session")
-        return f"no combo has a Sharpe ratio to choose by: {sessions}, and it takes {MIN_SESSIONS}"
+        sessions = ranking["sessions"][0]
+        few = f"{count(sessions, 'session')}, and it takes {MIN_SESSIONS}"
+        alike = "each earns the same on every day"
+        return f"no combo has a Sharpe ratio to choose by: {few if sessions < MIN_SESSIONS else alike}"
     if ranking.select(((pl.col("trades") >= choose_by.min_trades) & (pl.col("sharpe") > 0.0)).any()).item():
         return "no combo with enough trades has a mean Sharpe ratio with its neighbours on the grid above zero"
     return "no combo with enough trades earns more than it costs"

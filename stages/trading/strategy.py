@@ -101,17 +101,15 @@ TRADABLE = ("symbol", "history_days", "horizon_min", "model", "method")
 
 
 def require_tradable(strategy: Strategy, forecasts: pl.DataFrame) -> None:
-    """Refuse a strategy that asks for forecasts that do not exist, or trades a symbol without costs.
+    """Refuse a strategy that asks for a kind of forecast that no symbol has, or trades a symbol without costs.
 
-    Of the forecasts, only the columns `TRADABLE` are needed.
+    A symbol may be listed after the span ends. Of the forecasts, only the columns `TRADABLE` are needed.
     """
     require_costs(strategy.costs, strategy.whitelist)
     rules, forecasts = strategy.rules, forecasts.filter(model=strategy.model)
     require_forecast("rules.history_days", [rules.history_days], forecasts["history_days"])
     require_forecast("rules.horizon_min", [rules.horizon_min], forecasts["horizon_min"])
-    by_symbol = rules.horizon_min_by_symbol
-    require_forecast("rules.horizon_min_by_symbol", by_symbol.values(), forecasts["horizon_min"])
-    require_forecast("rules.horizon_min_by_symbol", by_symbol, forecasts["symbol"])
+    require_forecast("rules.horizon_min_by_symbol", rules.horizon_min_by_symbol.values(), forecasts["horizon_min"])
     require_forecast("calibration.method", [strategy.method], forecasts["method"])
 
 

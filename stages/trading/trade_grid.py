@@ -213,6 +213,16 @@ class Market:
         """The same market with forecasts in these sessions only."""
         return replace(self, forecasts=within(span, self.forecasts), calendar=within(span, self.calendar))
 
+    def common_to(self, strategies: Iterable[Strategy]) -> Self:
+        """Without the first sessions, if only some of these could trade there, for want of a history or corrections."""
+        kind, kinds = ["history_days", "method"], {(one.rules.history_days, one.method) for one in strategies}
+        able = self.forecasts.lazy().filter("calibrated").group_by(kind).agg(pl.col("session").min()).collect()
+        begins = sorted({begin for *own, begin in able.iter_rows() if tuple(own) in kinds})
+        if len(begins) < 2:
+            return self
+        common = self.calendar.filter(pl.col("session") >= begins[-1])["session"].sort()
+        return self.on(Span("common", tuple(common)))
+
 
 Trade = Callable[[Sequence[Strategy], Market], list[Book]]
 Run = Callable[..., Mapping[str, list[Book]]]

@@ -9,6 +9,7 @@ from stages.commands import pages
 from stages.commands.pages import named, panels, shown
 from stages.errors import ConfigurationError
 from stages.io.dvc_internals import commit_of
+from stages.runs.null_market import keep_luck
 
 
 def test_a_run_older_than_a_key_of_the_report_is_shown_as_today(project):
@@ -24,6 +25,20 @@ def test_what_is_told_beside_a_run_of_the_past_asks_for_no_key_that_came_later(p
     config = {"source": {"name": "mine"}, "report": {"study": "the first one"}}
     told = panels(SimpleNamespace(config=config, oos={"strategy_id": "s0"}))
     assert [section.id for section in told] == ["spend", "trials", "openings", "revisions"]
+
+
+def test_luck_is_told_of_the_gates_that_judge_and_not_of_others_of_the_same_strategy(project):
+    stated = project.params()
+    rate = {"passed": 1, "n": 20, "share": 0.05, "ci": [0.001265, 0.248733]}
+    keep_luck("s0", {"gates": stated["gates"], "dates": {"forecast": rate}, "markets": {"forecast": rate}})
+    told = {}
+    for rmae_lt in (stated["gates"]["rmae_lt"], 0.99):
+        config = stated | {"gates": stated["gates"] | {"rmae_lt": rmae_lt}}
+        section = next(
+            one for one in panels(SimpleNamespace(config=config, oos={"strategy_id": "s0"})) if one.id == "trials"
+        )
+        told[rmae_lt] = [len(table.rows) for table in section.grids if "by luck" in table.caption]
+    assert told == {0.95: [2], 0.99: []}
 
 
 @pytest.fixture

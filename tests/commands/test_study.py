@@ -120,6 +120,14 @@ def test_a_walk_forward_is_refused_only_where_no_record_could_hold_it(default, t
     assert bool(problems(changed(default, walk))) == refused
 
 
+@pytest.mark.parametrize(("train", "refused"), [(57, False), (58, True)])
+def test_a_walk_forward_begins_behind_the_longest_history_of_the_grid(default, train, refused):
+    """150 weekdays without 60 of history, 30 held out and 1 embargoed are 59; another embargo lies within."""
+    walk = {"split.walk_forward": {"first_train_sessions": train, "fold_sessions": 5}}
+    histories = {"requests.history_days": [40, 60], "sweep.grid.history_days": [40, 60]}
+    assert bool(problems(changed(default, walk | histories))) == refused
+
+
 def test_a_snapshot_may_come_as_soon_as_the_volatility_is_known(default):
     assert problems(changed(default, {"requests.snapshots_et": ["09:40"]})) == []
     soon = {"requests.snapshots_et": ["09:35"], "features.sigma_window_min": 5}

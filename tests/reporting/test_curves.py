@@ -172,3 +172,21 @@ def test_every_tooltip_speaks_words_and_not_the_names_of_columns():
 def test_the_page_counts_the_controls_that_it_lists(more):
     section = controls_section(record(metrics=metrics() | {"controls": controls() | more}))
     assert section.sentences[0].startswith(f"{len(section.grids[0].rows)} forecasters with known scores")
+
+
+def test_one_open_month_is_not_shown_as_the_holdout():
+    """Beside a run whose whole holdout is open, a sum over one month would pass for a worse rule."""
+    held = SESSIONS[-20:]
+    month = {**oos("OPEN"), "sessions": [str(day) for day in held], "kpis": None, "forecasts": []}
+    some = record(
+        oos=oos() | {"held": {"2024-12": 21, "2025-01": 20}, "months": {"2025-01": month}},
+        oos_daily=daily(trades(held), held),
+    )
+    for table in returns(some).grids:
+        assert {row.cells[0] for row in table.rows} == {"search", "holdout in 2025-01"}
+    titles = [figure.title for figure in equity(some).figures]
+    assert titles[2:] == ["Equity, holdout in 2025-01", "Drawdown, holdout in 2025-01"]
+    # Of twenty trades seven lose 12 bp and thirteen win 8, which is 20 bp, for three units of capital.
+    pictures = {one.name: one for one in compared({"some": some, "all": opened_record()}).figures}
+    assert pictures["holdout-equity"].note == "some 6.7 bp net in 2025-01, all 6.7 bp net; both curves are the same."
+    assert "holdout in" not in str([table.rows for table in returns(opened_record()).grids])

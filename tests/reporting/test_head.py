@@ -66,11 +66,32 @@ def test_a_holdout_without_a_trade_earned_nothing_and_is_not_said_to_have_earned
 
 def test_without_a_symbol_that_may_trade_nothing_was_traded():
     shut = record(oos=oos() | {"trading": []})
-    assert short(shut)["Came out"] == "no symbol's forecasts are good enough to trade, so nothing was traded."
+    told = "no whitelisted symbol's forecasts are good enough to trade, so nothing was traded."
+    assert short(shut)["Came out"] == told
     unsure = gates("INCONCLUSIVE")
     unsure["gates"]["forecast"] |= {"verdict": "INCONCLUSIVE"}
     few = record(oos=oos() | {"trading": []}, gates=unsure)
     assert short(few)["Came out"] == "too little to say who may trade, so nothing was traded."
+
+
+def test_forecasts_of_which_too_little_is_known_are_not_called_good_where_gates_merely_warn():
+    told = {}
+    for verdict in ("PASS", "INCONCLUSIVE"):
+        judged = gates("SEALED")
+        judged["cells"]["STRONG"] = judged["cells"]["STRONG"] | {"verdict": verdict}
+        told[verdict], *_ = short(record(gates=judged))["Came out"].split("; ")
+    assert told == {
+        "PASS": "the forecasts of STRONG are good enough to trade",
+        "INCONCLUSIVE": "the forecasts of STRONG may trade, though too little is known of STRONG (gates.inconclusive: "
+        "warn)",
+    }
+
+
+def test_forecasts_are_not_called_bad_where_a_control_keeps_them_from_trading():
+    distrusted = gates("FAIL")
+    distrusted["gates"]["controls"] |= {"verdict": "FAIL"}
+    shut = record(oos=oos() | {"trading": []}, gates=distrusted)
+    assert short(shut)["Came out"] == "a control fails, and no forecast is trusted, so nothing was traded."
 
 
 def test_where_nobody_is_on_the_whitelist_more_sessions_are_no_advice():

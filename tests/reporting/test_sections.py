@@ -350,6 +350,13 @@ def test_a_reader_in_a_hurry_is_told_what_is_artificial_and_what_is_local():
         assert told.caveat in render(record())
 
 
+def test_cells_off_the_whitelist_are_not_said_to_trade():
+    few = config() | {"universe": config()["universe"] | {"whitelist": ["NULL"]}}
+    told = next(sentence for sentence in gates_section(record(config=few)).sentences if "could trade" in sentence)
+    eligible = sum(cell["eligible"] for cell in record().forecast_gates["cells"])
+    assert told.endswith(f" {eligible} could trade, if universe.whitelist names the symbol.")
+
+
 def test_coverage_is_judged_by_its_distance_from_one_half_and_said_in_words():
     rows = gates_section(record()).grids[1].rows
     (cells,) = [row.cells for row in rows if row.cells[0] == "STRONG" and row.cells[2].startswith("50 %")]
@@ -393,6 +400,12 @@ def test_the_page_says_over_which_days_a_sortino_ratio_takes_its_losses():
     assert "the root mean square of all days, those that earn counted as 0" in text_of(returns(record()))
     days = np.array([3.0, -1.0] * 10)
     assert sortino(days) == pytest.approx(np.sqrt(252) * 1.0 / np.sqrt(0.5))
+
+
+def test_the_sweep_says_on_how_many_sessions_histories_are_compared():
+    later = record(ranking=record().ranking.with_columns(sessions=pl.lit(40)))
+    assert "Variants are compared on the last 40 of 60 sessions" in text_of(sweep(later))
+    assert "are compared on" not in text_of(sweep(record()))
 
 
 def test_the_probability_of_overfitting_is_a_count_of_halves():

@@ -8,10 +8,11 @@ from polars.testing import assert_frame_equal
 
 from stages.scoring.by_symbol import Scores, ScoreSymbol, cell_table
 from stages.scoring.metrics import score
-from stages.scoring.tournament import coverage_by_time
-from stages.tables.contract import unpacked
+from stages.scoring.tournament import coverage_by_time, reliability
+from stages.tables.contract import UTC_MICROSECONDS, unpacked
+from stages.tables.forecasts import QUANTILES
 from tests.scoring.in_parts import controls, free_scores, hits_by_clock, propose, scores_by_training
-from tests.scoring.simulated import FIRST_DAY, GATES, METHOD, stated
+from tests.scoring.simulated import FIRST_DAY, GATES, METHOD, as_answered, stated, with_truth
 from tests.scoring.test_controls import random_walk
 from tests.scoring.test_free import pair
 
@@ -40,3 +41,19 @@ def test_every_document_is_that_of_all_symbols_at_once():
     assert found.proposed == propose([asked], metrics, GATES)
     assert_frame_equal(coverage_by_time(found.hits), coverage_by_time(hits_by_clock([asked])), check_exact=True)
     assert_frame_equal(pl.concat(map(unpacked, found.cells)), cell_table(metrics), check_row_order=False)
+
+
+def test_coverage_by_time_is_of_the_stated_history_alone():
+    """Twelve days at four clock times; answers from a shorter history lie a thousand bp off and cover nothing."""
+    asked = as_answered(with_truth(12))
+    astray = [(pl.col(name) + 1000.0).alias(name) for name in (*QUANTILES, *(f"raw_{name}" for name in QUANTILES))]
+    both = pl.concat([asked, asked.with_columns(*astray, history_days=pl.lit(20, pl.Int32))])
+    ends = pl.DataFrame(schema={"key": pl.String, "end_utc": UTC_MICROSECONDS})
+    hits = ScoreSymbol(GATES, stated("A"), None, None)("A", both, both.clear(), None, ends).hits
+
+    own = asked.filter(model="asked").with_columns(inside=pl.col("y_bp").is_between("q25", "q75"))
+    share = own.group_by("snapshot_et").agg(pl.col("inside").mean().round(6)).sort("snapshot_et")["inside"]
+    table = coverage_by_time(hits)
+    assert table["n"].to_list() == [12] * 4
+    assert table["calibrated"].to_list() == table["raw"].to_list() == share.to_list()
+    assert reliability(hits)["n"].to_list() == [48] * 5

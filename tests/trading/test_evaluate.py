@@ -50,7 +50,8 @@ def nothing_found(tmp_path: Path) -> Path:
     gates = forecast_gates(STRONG="FAIL", WEAK="FAIL", NULL="FAIL")
     write_json(gates, artifacts / "score_forecasts/forecast_gates.json")
     (artifacts / "sweep").mkdir()
-    (artifacts / "sweep/ranking.csv").write_text("combo,dsr,pbo,spa_p,trials,effective_trials\nab12,,,,1,\n")
+    figures = "combo,cost_mult,dsr,pbo,spa_p,trials,effective_trials\nab12,1.0,,,,1,\n"
+    (artifacts / "sweep/ranking.csv").write_text(figures)
     write_csv(Trades.create_empty(), artifacts / "backtest/bt_trades.csv")
     return tmp_path
 

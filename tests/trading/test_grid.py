@@ -3,12 +3,14 @@
 from dataclasses import replace
 from datetime import date
 
+import polars as pl
 import pytest
 
 from stages.errors import ConfigurationError
 from stages.params.sweep import Grid
 from stages.trading.grid import combos, neighbours, require_swept
-from tests.trading.made_markets import forecast, strategy, table
+from stages.trading.trade_grid import Market
+from tests.trading.made_markets import HISTORY, METHOD, forecast, random_market, strategy, table, trade_here
 
 EMPTY = {
     "history_days": (),
@@ -114,3 +116,32 @@ def test_an_axis_over_forecasts_that_nobody_made_is_refused(axes, message):
 def test_a_value_named_twice_is_refused():
     with pytest.raises(ValueError, match=r"k_sigma\n.*repeats a value: "):
         grid(k_sigma=(0.5, 0.5))
+
+
+@pytest.mark.parametrize(
+    "axes", [{"history_days": (HISTORY, 60)}, {"method": (METHOD, "identity")}], ids=["history", "method"]
+)
+def test_histories_and_methods_are_compared_on_the_sessions_on_which_each_may_trade(axes):
+    """The same answers by both kinds, one of them calibrated from the eleventh session on: neither may look better."""
+    bars, forecasts, sessions = random_market(("A",), 30, seed=3)
+    begins = sessions["session"].sort()[10]
+    (axis, (_, other)), known = *axes.items(), pl.col("calibrated") & (pl.col("session") >= begins)
+    late = forecasts.with_columns(pl.lit(other).cast(forecasts[axis].dtype).alias(axis), calibrated=known)
+    market = Market(bars, pl.concat([forecasts, late]), sessions)
+    base = strategy("A").with_costs(cost_mult=0.0)
+    found = [one.strategy for one in combos(base, grid(**axes))]
+    found = [replace(one, eligible=frozenset({one.cell("A")})) for one in found]
+
+    alone, both = market.common_to(found[:1]), market.common_to(found)
+    assert (alone.calendar.height, both.calendar.height) == (30, 20)
+    early, late = trade_here(found, both)
+    assert early.trades == late.trades > 0
+    assert early.net_units.tolist() == late.net_units.tolist()
+    (whole,) = trade_here(found[:1], alone)
+    assert whole.net_units[10:].tolist() == early.net_units.tolist()
+    assert whole.trades > early.trades
+
+
+def test_a_span_without_forecasts_keeps_its_sessions():
+    bars, forecasts, sessions = random_market(("A",), 3, seed=3)
+    assert Market(bars, forecasts.clear(), sessions).common_to([strategy("A")]).calendar.height == 3

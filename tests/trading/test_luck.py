@@ -137,3 +137,16 @@ def test_a_replay_judges_the_whitelist_together():
         span = SpanInputs(flat, Scored.of(forecasts), calendar(60))
         assert replay(span, rule, gates()).fdr is passes
         assert replay(span, rule, gates(fdr=None)).fdr is None
+
+
+@pytest.mark.parametrize("own", [dict.fromkeys(WHITELIST, HORIZON), {WHITELIST[0]: HORIZON, "OFF THE LIST": HORIZON}])
+def test_a_replay_trades_symbols_by_their_own_horizons(own):
+    """Nobody trades `rules.horizon_min`, or a symbol off the whitelist has a horizon: only traded kinds are there."""
+    inputs, rule = skilled(60, r2=0.4)
+    stated = rule.with_rules(horizon_min=HORIZON if "OFF THE LIST" in own else HORIZON + 5, horizon_min_by_symbol=own)
+    flat = {symbol: bars(session(0), np.full((390, 4), 200.0)) for symbol in WHITELIST}
+    later = timedelta(days=(session(0) - FIRST_DAY).days, hours=5)
+    moved = inputs.forecasts.with_columns(pl.col("session", "snapshot_utc", "target_ts") + later)
+    span = SpanInputs(flat, traded_kind(Scored.of(moved), stated), calendar(60))
+    assert replay(span, stated, gates()) == replay(span, rule, gates())
+    assert replay(span, stated, gates()).forecast

@@ -1,5 +1,7 @@
 """The verdict of a run: what is required, what is not, and what a sealed holdout keeps to itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -36,6 +38,7 @@ def forecast_gates(**verdicts):
 
 def ranked(combo, dsr=0.97):
     row = {"combo": combo, "dsr": dsr, "pbo": 0.1, "spa_p": 0.02, "trials": 36, "effective_trials": 11.5}
+    row |= {"cost_mult": 1.0}
     return pl.DataFrame([row])
 
 
@@ -71,6 +74,7 @@ def test_what_stands_for_all_controls_and_for_all_cells_by_hand():
         gates_document(outcome_of(strategy("STRONG")), found, controls, ranked("any"), gates())["gates"]
         for found in (cells, {"cells": []})
     ]
+    unknown = "Of 3 symbols of the whitelist, by their forecasts, 3 INCONCLUSIVE: STRONG, WEAK, NULL."
     facts = [
         [document[gate][name] for name in ("value", "threshold", "bound", "n", "n_days", "words")]
         for document, gate in ((documents[0], "controls"), (documents[0], "forecast"), (documents[1], "forecast"))
@@ -78,7 +82,7 @@ def test_what_stands_for_all_controls_and_for_all_cells_by_hand():
     assert facts == [
         [2.0, 3.0, None, 3, 0, "Of 3 control forecasters, 1 FAIL: shifted_oracle."],
         [2.0, 1.0, None, 3, 70, "Of 3 symbols of the whitelist, by their forecasts, 1 FAIL: NULL."],
-        [0.0, 1.0, None, 0, 0, "There is none to judge."],
+        [0.0, 1.0, None, 3, 0, unknown],
     ]
 
 
@@ -88,8 +92,27 @@ def test_what_stands_for_all_controls_and_for_all_cells_by_hand():
 )
 def test_a_whitelist_of_one_symbol_is_no_plural(verdict, told):
     found = {"cells": [cell("STRONG", verdict)]}
-    document = gates_document(outcome_of(strategy("STRONG")), found, CONTROLS, ranked("any"), gates())
+    alone = replace(strategy("STRONG"), whitelist=("STRONG",))
+    document = gates_document(outcome_of(alone), found, CONTROLS, ranked("any"), gates())
     assert document["gates"]["forecast"]["words"] == told
+
+
+def test_a_symbol_of_the_whitelist_without_a_forecast_is_named_among_those_of_which_too_little_is_known():
+    """As one with few forecasts is: it is listed in the holdout, say, and no cell of the search span is its own."""
+    late = judged(WON, STRONG="PASS", WEAK="FAIL")["gates"]["forecast"]
+    assert (late["verdict"], late["n"]) == ("PASS", 3)
+    assert late["words"] == "Of 3 symbols of the whitelist, by their forecasts, 1 FAIL: WEAK; 1 INCONCLUSIVE: NULL."
+    few = judged(WON, STRONG="FAIL", WEAK="FAIL", NULL="INCONCLUSIVE")["gates"]["forecast"]
+    none = judged(WON, STRONG="FAIL", WEAK="FAIL")["gates"]["forecast"]
+    assert few["verdict"] == none["verdict"] == "INCONCLUSIVE"
+
+
+def test_without_a_whitelist_there_is_no_forecast_to_judge():
+    document = gates_document(
+        outcome_of(replace(strategy(), whitelist=())), {"cells": []}, CONTROLS, ranked("any"), gates()
+    )
+    forecast = document["gates"]["forecast"]
+    assert (forecast["verdict"], forecast["n"], forecast["words"]) == ("INCONCLUSIVE", 0, "There is none to judge.")
 
 
 def test_every_gate_that_is_named_is_required():
@@ -137,10 +160,11 @@ def test_a_whitelist_without_any_judged_cell_is_inconclusive():
 
 def test_only_the_cells_that_the_strategy_would_trade_count():
     outcome = outcome_of(strategy("STRONG"))
-    cells = {"cells": [cell("STRONG", "FAIL"), cell("STRONG", "PASS", horizon=5), cell("OTHER", "PASS")]}
+    failing = [cell(symbol, "FAIL") for symbol in outcome.strategy.whitelist]
+    cells = {"cells": [*failing, cell("STRONG", "PASS", horizon=5), cell("OTHER", "PASS")]}
     document = gates_document(outcome, cells, CONTROLS, ranked("another combo"), gates())
     assert document["gates"]["forecast"]["verdict"] == "FAIL"
-    assert list(document["cells"]) == ["STRONG"]
+    assert document["cells"] == dict(zip(outcome.strategy.whitelist, failing, strict=True))
 
 
 def test_what_is_left_after_all_trials_is_shown_for_the_stated_rule_and_judged_by_nobody():
@@ -154,6 +178,12 @@ def test_a_rule_outside_of_the_grid_has_no_deflated_sharpe_ratio():
     selection = judged(WON, ranking=ranked("another combo"))["selection"]
     assert selection["dsr"] is None
     assert selection["pbo"] == 0.1
+
+
+def test_variants_at_other_costs_are_not_among_those_whose_overfitting_is_told():
+    cheap = [ranked(f"{cost_mult} times the costs").with_columns(cost_mult=cost_mult) for cost_mult in (0.0, 0.5)]
+    both = pl.concat([*cheap, ranked(strategy("STRONG").combo), ranked("a neighbour")])
+    assert judged(WON, ranking=both)["selection"]["grid_variants"] == 2
 
 
 def test_a_sealed_holdout_releases_nothing_but_the_name_that_would_open_it():

@@ -121,6 +121,13 @@ def test_a_combo_without_a_sharpe_ratio_comes_last_counts_nothing_for_its_neighb
     assert proposal(done, table, stated.choose_by)["params"] == {"rules": {"k_sigma": 1.5}}
 
 
+def test_days_that_are_all_alike_are_not_called_too_few():
+    stated = params(k_sigma=LADDER[:2])
+    done = swept([steady(5), steady(-5)], stated)
+    told = proposal(done, ranking(done, stated), stated.choose_by)["why"]
+    assert told == "no combo has a Sharpe ratio to choose by: each earns the same on every day"
+
+
 def test_a_merit_of_exactly_nothing_is_not_proposed():
     flat = Book(np.tile([10**7, -(10**7)], SESSIONS // 2), 0, 0, 10**6, 60, 30, 60)
     stated = params(plateau=False)
