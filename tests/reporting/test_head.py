@@ -119,14 +119,6 @@ def test_on_an_artificial_market_the_next_step_is_bars_of_your_own():
     assert "`make first-run PRESET=name URI=folder`" in short(record(gates=gates("FAIL")))["Next"]
 
 
-def test_who_may_trade_only_because_params_warn_is_not_called_good_enough():
-    verdict = gates("INCONCLUSIVE")
-    little = verdict["gates"]["forecast"] | {"verdict": "INCONCLUSIVE"}
-    said = short(real(gates=verdict | {"gates": verdict["gates"] | {"forecast": little}}))["Came out"]
-    assert said.startswith("the forecasts of STRONG may trade, though too little is known of them")
-    assert "good enough" in short(real())["Came out"]
-
-
 def test_before_the_holdout_begins_the_next_step_lets_its_sessions_into_the_record():
     ahead = oos() | {"held": {"all": 0}}
     step = "raise `universe.last_session`; then `make refresh`, `make run`."
