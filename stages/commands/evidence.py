@@ -6,6 +6,7 @@ are those of the last run where it had these params, and are made here otherwise
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ import polars as pl
 from stages.calibration.past import with_outcomes
 from stages.forecast_free import QUANTILES
 from stages.forecasting.free import FreeSettings, Known, PerSymbol
-from stages.forecasting.local.har import FEWEST_SESSIONS
 from stages.io.content import LOCK
 from stages.io.files import read_table
 from stages.paid.batches import batches_of, calls_by_session
@@ -25,13 +25,12 @@ from stages.questions.market import Market
 from stages.questions.question import Question
 from stages.runs.evidence import findings, read_run
 from stages.tables.forecasts import Quantiles
-from stages.worth.free_days import Deviations, deviations
-from stages.worth.plan import sessions_before_evidence
+from stages.worth.free_days import ENOUGH_DAYS, SESSIONS, Deviations, deviations, early_days
+from stages.worth.plan import asked_by_session, sessions_before_evidence, with_whole
 from stages.worth.price_of_evidence import Setup, before_you_buy, price_of_a_call
 from stages.worth.series import MONEY, primary_horizon, terms_of
 
 STAGE = "forecast_free"
-SESSIONS = 20  # that a deviation rests on
 NAMED = 4
 SD_DECIMALS = 3
 
@@ -55,16 +54,15 @@ def evidence_lines(
             "No two free forecasts differ on two days or more (worth.candidates), so the price of evidence is unknown."
         )
         return
-    asked, record = calls_by_session(questions).sort("session"), market.calendar["session"].sort()
-    judged = schedule.filter(status="ok", history_days=study.rules.history_days).sort("session")["session"]
-    begins = next(iter(judged), record[-1])
-    later = asked.filter(pl.col("session") >= begins)["calls"]
+    asked, sessions = calls_by_session(questions).sort("session"), asked_by_session(study, schedule)
+    judged = sessions.filter(pl.col("outcomes") > 0)["session"]
+    later = asked.filter(pl.col("session").is_in(judged.implode()))["calls"]
     calls, tokens = asked["calls"].to_numpy(), asked["tokens"].to_numpy()
     usual = int(np.median(later if len(later) else calls))
-    before = sessions_before_evidence(study, record.filter(record >= first_asked).to_list(), begins)
+    before = sessions_before_evidence(study, _with_rest(study, sessions, market.calendar["session"].sort()))
     setup = Setup(
         symbols=symbols,
-        snapshots=len(study.requests.snapshots_et),
+        snapshots=study.requests.snapshots_a_session,
         calls_a_session=usual,
         sessions_before=before,
         calls_before=int(calls[:before].sum()) + usual * max(before - len(calls), 0),
@@ -108,16 +106,35 @@ def free_forecasts_ran(document: Mapping[str, Any]) -> bool:
     return not findings(read_run(params=document), [STAGE]).complaint
 
 
+def _with_rest(study: Study, asked: pl.DataFrame, record: pl.Series) -> pl.DataFrame:
+    """Table `asked` with the rest of the record, behind `requests.last_session`.
+
+    Where the judged history was not asked until then, only the end of the record is sure to be able to.
+    """
+    rest = record.filter((record > asked["session"][-1]) & ~record.is_in(list(study.requests.skip_sessions)))
+    behind = with_whole(study, asked.clear(), rest.to_list())
+    known = asked["outcomes"].sum() > 0
+    return pl.concat([asked, behind if known else behind.with_columns(outcomes=pl.lit(0, pl.Int64))])
+
+
 def _made_now(study: Study, market: Market, schedule: pl.DataFrame) -> pl.DataFrame:
-    """Free forecasts of as many sessions as are needed."""
+    """Free forecasts of as many sessions as are needed: those of the warm-up, and asked ones where these are few."""
+    symbols, asked = study.universe.symbols, asked_by_session(study, schedule)["session"]
+    early = _answers(study, market, schedule, [])
+    if len(early_days(early, asked[0], symbols)) >= ENOUGH_DAYS:
+        return early
+    answered = schedule.filter(status="ok").group_by("session").agg(n=pl.col("symbol").n_unique()).sort("session")
+    some = answered.filter(2 * pl.col("n") >= len(symbols))["session"].head(SESSIONS)
+    return _answers(study, market, schedule, some.to_list())
+
+
+def _answers(study: Study, market: Market, schedule: pl.DataFrame, sessions: list[date]) -> pl.DataFrame:
+    """Free forecasts of the warm-up and of these sessions."""
     settings = FreeSettings(study.worth, study.forecaster, study.requests, study.quality)
     answer = PerSymbol.of(settings, market.calendar, schedule)
-    asked = schedule.filter(status="ok")["session"].unique().sort()
-    warm_up = answer.warm_up["session"].n_unique() - FEWEST_SESSIONS  # the first of them have too little past
-    some = schedule.filter(pl.col("session").is_in(asked.head(max(0, SESSIONS - warm_up)).implode()))
     parts = []
     for symbol in study.universe.symbols:
         halts = market.halts.get(symbol, NO_HALTS)
-        known = Known(market.usable[symbol], halts, some.filter(symbol=symbol))
+        known = Known(market.usable[symbol], halts, schedule.filter(pl.col("session").is_in(sessions), symbol=symbol))
         parts.append(answer(symbol, market.bars[symbol], market.features[symbol], known)[0])
     return pl.concat(parts)

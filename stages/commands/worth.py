@@ -14,6 +14,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from stages.configuration.compose import compose, refuse_to_discard
 from stages.configuration.edit_conf import state
 from stages.io.dvc_command import run_dvc
@@ -25,7 +27,7 @@ from stages.questions.schedule import plan_questions
 from stages.runs.evidence import require_evidence
 from stages.runs.scratch import market_of
 from stages.worth.card import card, line
-from stages.worth.plan import planned_end, require_sealed, searched
+from stages.worth.plan import asked_by_session, planned_end, require_sealed, searched
 from stages.worth.verdict import State
 
 WORTH = Path("artifacts/judge_worth/worth.json")
@@ -43,8 +45,9 @@ def study(step: int) -> None:
     refuse_to_discard()
     document = compose()
     stated = Study.parse(document)
-    sessions, judged = _asked_sessions(document)
-    require_sealed(stated, plan := planned_end(stated, sessions, judged))
+    table = _asked_sessions(document)
+    sessions: list[date] = table["session"].to_list()
+    require_sealed(stated, plan := planned_end(stated, table))
 
     end = searched(stated, sessions)
     asked = bisect_right(sessions, stated.requests.last_session) if stated.requests.last_session else 0
@@ -77,18 +80,13 @@ def _why_no_further(stated: Study, sessions: Sequence[date], end: int) -> str:
     )
 
 
-def _asked_sessions(document: dict[str, Any]) -> tuple[list[date], date]:
-    """Every session of the record in which something can be asked, oldest first, whatever `last_session` says.
-
-    And the first that can ask the judged history; the last of all where none can.
-    """
+def _asked_sessions(document: dict[str, Any]) -> pl.DataFrame:
+    """Every session of the record in which something can be asked, as in `plan.py`, whatever `last_session` says."""
     whole = document | {"requests": document["requests"] | {"last_session": None}}
     one = Study.parse(whole)
     with market_of(whole) as market:
         schedule, _ = plan_questions(market, one.universe.symbols, one.requests, one.forecaster.model_spec, one.quality)
-    asked = schedule.filter(status="ok").sort("session")
-    sessions: list[date] = asked["session"].unique(maintain_order=True).to_list()
-    return sessions, next(iter(asked.filter(history_days=one.rules.history_days)["session"]), sessions[-1])
+    return asked_by_session(one, schedule)
 
 
 def _judged(label: str) -> dict[str, Any]:

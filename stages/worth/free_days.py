@@ -2,11 +2,11 @@
 
 Pairs of free forecasts stand for the asked one and the best free one: `close` are ewma_fhs and har, `usual` are
 persistence and the mix, `far` are seasonal and the mix. Where candidates are missing or do not differ, another pair
-takes the place of theirs.
+takes the place of theirs. A day counts where half of the symbols are answered.
 
 *Tables*: `Quantiles` of free forecasts with outcomes (`calibration.past.with_outcomes`).
 *Units*: deviations of a day are shares of the expected loss.
-*Time*: days before the first asked session, where there are enough of them.
+*Time*: days before the first asked session, where there are enough of them, else the first days of all.
 """
 
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ from stages.worth.day_values import SHAPE, compare, day_values
 
 PAIRS = {"usual": ("persistence", MIX), "close": ("ewma_fhs", "har"), "far": ("seasonal", MIX)}
 ENOUGH_DAYS = 10
+SESSIONS = 20  # that a deviation rests on, where some of them are asked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +44,17 @@ class Deviations:
 def deviations(
     free: pl.DataFrame, first_asked: date, symbols: Sequence[str], horizon_min: int, eta: float
 ) -> Deviations | None:
-    """From the sessions before the first asked one, or from all where these are too few.
+    """From the sessions before the first asked one, or from the first of all where these are too few.
 
     None where no pair differs on two days or more, as with one candidate.
     """
     names = {name.removeprefix(FREE) for name in free["model"].unique()} | {MIX}
     pairs = {kind: pair for kind, pair in PAIRS.items() if set(pair) <= names}
-    early = free.filter(pl.col("session") < first_asked)
-    rows = early if early["session"].n_unique() >= ENOUGH_DAYS else free
+    days = early_days(free, first_asked, symbols)
+    days = days if len(days) >= ENOUGH_DAYS else _days(free, symbols)[:SESSIONS]
+    rows = free.filter(pl.col("session").is_in(days))
+    if rows.is_empty():
+        return None
     sides = _by_name(rows.filter(horizon_min=horizon_min), eta)
     sds = {kind: _deviation(sides[a], sides[b], symbols, horizon_min) for kind, (a, b) in pairs.items()}
     sds = {kind: sd for kind, sd in sds.items() if sd > 0}
@@ -69,12 +73,24 @@ def deviations(
 
     spread = {kind: sds.get(kind, next(iter(sds.values()))) for kind in PAIRS}
     return Deviations(
-        days=rows["session"].n_unique(),
+        days=len(days),
         usual=usual,
         pairs=spread,
         by_snapshot=alone("snapshot_et"),
         by_symbol=alone("symbol"),
     )
+
+
+def early_days(free: pl.DataFrame, first_asked: date, symbols: Sequence[str]) -> list[date]:
+    """The days before the first asked session that count."""
+    return [day for day in _days(free, symbols) if day < first_asked]
+
+
+def _days(free: pl.DataFrame, symbols: Sequence[str]) -> list[date]:
+    """The days that count, oldest first."""
+    answered = free.group_by("session").agg(n=pl.col("symbol").n_unique()).sort("session")
+    days: list[date] = answered.filter(2 * pl.col("n") >= len(symbols))["session"].to_list()
+    return days
 
 
 def _by_name(free: pl.DataFrame, eta: float) -> dict[str, pl.DataFrame]:

@@ -107,7 +107,8 @@ def before_you_buy(setup: Setup, sds: Mapping[str, float], pair: Sequence[str], 
     """
     usual, *ends = (waits(sds[name], terms) for name in ("usual", "close", "far"))
     one, other = ("the best free forecast" if name == MIX else name for name in pair)
-    sessions, calls = terms.planned_sessions, terms.planned_sessions * setup.calls_a_session
+    sessions = setup.sessions_before + terms.planned_sessions
+    calls = setup.calls_before + terms.planned_sessions * setup.calls_a_session
     head = (
         f"Before you buy ({shorten(setup.symbols)}, {setup.snapshots} snapshots, {setup.calls_a_session} calls a "
         f"session, at most {sessions} sessions = {calls:,} calls; days differ by {100 * sds['usual']:.1f} %, as "

@@ -14,7 +14,7 @@ from stages.params.study import Study
 from stages.questions.market import Market
 from stages.questions.schedule import plan_questions
 from stages.tables.forecasts import Quantiles
-from stages.worth import price_of_evidence
+from stages.worth import free_days, price_of_evidence
 from stages.worth.free_days import Deviations
 from tests.architecture.dependencies import ROOT
 from tests.features.made_bars import made_calendar
@@ -85,7 +85,7 @@ def test_where_nothing_ran_free_forecasts_are_made_and_no_file_is_written(market
     """Of 16 sessions, 14 have two before them; too few are left to warm up, so that all 14 count."""
     head, *_, source = [line for line in said(document(), market) if not line.startswith("Most evidence")]
     assert head.startswith(
-        "Before you buy (NULL, STRONG, 2 snapshots, 2 calls a session, at most 40 sessions = 80 calls"
+        "Before you buy (NULL, STRONG, 2 snapshots, 2 calls a session, at most 50 sessions = 100 calls"  # ten calibrate
     )
     assert re.match(r"This holds with worth\.planned_sd: 0\.0\d+, proposed by 14 sessions of free forecasts", source)
     assert source.endswith("(params state 0.05).")
@@ -118,6 +118,42 @@ def test_a_run_with_these_params_is_read(market, workspace, monkeypatch):
     evidence.QUANTILES.parent.mkdir(parents=True)
     Quantiles.create_empty().write_parquet(evidence.QUANTILES)
     assert said(document(), market)[0].startswith("No two free forecasts differ")
+
+
+@pytest.mark.parametrize("warmup", [0, 3])
+def test_it_says_the_same_of_a_run_that_answered_all_sessions_as_where_nothing_ran(market, monkeypatch, warmup):
+    """Of fourteen sessions the first six count, however many a run has answered since, sealed ones included."""
+    for module in (evidence, free_days):
+        monkeypatch.setattr(module, "SESSIONS", 6)
+    study = Study.parse(document(worth={"warmup_sessions": warmup}))
+    schedule, questions = plan_questions(
+        market, study.universe.symbols, study.requests, study.forecaster.model_spec, study.quality
+    )
+    alone = list(evidence_lines(study, market, schedule, questions, ran=False))
+    assert any("proposed by 6 sessions of free forecasts" in line for line in alone)
+    every = evidence._answers(study, market, schedule, schedule["session"].unique().to_list())
+    evidence.QUANTILES.parent.mkdir(parents=True)
+    every.write_parquet(evidence.QUANTILES)
+    assert list(evidence_lines(study, market, schedule, questions, ran=True)) == alone
+
+
+def test_a_session_counts_as_bought_before_evidence_only_if_it_is_asked(market, known):
+    """Trained until the tenth asked session of the fourteen, of which four are skipped: six are bought for nothing."""
+    days = CALENDAR["session"].sort().to_list()
+    unasked = {"skip_sessions": [str(day) for day in days[4:8]]}
+    lines = said(document(requests=unasked, forecaster={"trained_until": str(days[11])}), market)
+    # Forty outcomes take ten sessions of four, the last of which is the last of the record.
+    assert "The first 10 sessions (20 calls) bring no evidence yet; they are counted." in lines
+    calm = {"min_outcomes": 8, "methods": ["cqr"], "method": "cqr"}
+    lines = said(document(requests=unasked, forecaster={"trained_until": str(days[11])}, calibration=calm), market)
+    assert "The first 6 sessions (12 calls) bring no evidence yet; they are counted." in lines
+
+
+def test_snapshots_beyond_the_cap_are_not_told(market, known):
+    """One of two snapshots: two outcomes a session calibrate after twenty sessions, six behind the fourteen."""
+    lines = said(document(requests={"max_snapshots_per_day": 1}), market)
+    assert "(NULL, STRONG, 1 snapshots, 1 calls a session, at most 60 sessions = 60 calls;" in lines[0]
+    assert "The first 20 sessions (20 calls) bring no evidence yet; they are counted." in lines
 
 
 @pytest.mark.parametrize("candidates", [["persistence"], ["har"], ["persistence", "command"], ["command"]])

@@ -115,6 +115,17 @@ def test_ten_days_before_the_first_asked_one_are_enough_and_nine_are_not():
     assert late.pairs["close"] == pytest.approx((GAP_STILL - GAP_MOVED) * sqrt(0.25 * 0.75 * 20 / 19), abs=1e-8)
 
 
+def test_days_with_fewer_than_half_of_the_symbols_do_not_count():
+    """B is listed after ten days of A, which alone is one of three: no day before the first asked one counts."""
+    free = frame(32, ewma_fhs=LOW, har=HIGH).filter((pl.col("symbol") == "A") | (pl.col("session") >= day_of(10)))
+    found = deviations(free, day_of(10), ("A", "B", "C"), 10, 0.0)
+    assert found is not None
+    assert found.days == 20, "the first twenty with two of three"
+    right = deviation_of_turns(20, GAP_STILL - GAP_MOVED)
+    assert found.pairs == pytest.approx(dict.fromkeys(("usual", "close", "far"), right), abs=1e-8)
+    assert deviations(free.filter(symbol="A"), day_of(10), ("A", "B", "C"), 10, 0.0) is None
+
+
 @pytest.mark.parametrize(
     "free",
     [
