@@ -23,6 +23,7 @@ from stages.params.study import Study
 from stages.quality.halts import NO_HALTS
 from stages.questions.market import Market
 from stages.questions.question import Question
+from stages.questions.schedule import plan_questions
 from stages.runs.evidence import findings, read_run
 from stages.tables.forecasts import Quantiles
 from stages.worth.free_days import ENOUGH_DAYS, SESSIONS, Deviations, deviations, early_days
@@ -54,7 +55,12 @@ def evidence_lines(
             "No two free forecasts differ on two days or more (worth.candidates), so the price of evidence is unknown."
         )
         return
-    asked, sessions = calls_by_session(questions).sort("session"), asked_by_session(study, schedule)
+    sessions = asked_by_session(study, schedule)
+    if not sessions["outcomes"].sum():  # the span that is asked ends before the judged history
+        whole = study.requests.model_copy(update={"last_session": None})
+        schedule, questions = plan_questions(market, symbols, whole, study.forecaster.model_spec, study.quality)
+        sessions = asked_by_session(study, schedule)
+    asked = calls_by_session(questions).sort("session")
     judged = sessions.filter(pl.col("outcomes") > 0)["session"]
     later = asked.filter(pl.col("session").is_in(judged.implode()))["calls"]
     calls, tokens = asked["calls"].to_numpy(), asked["tokens"].to_numpy()
@@ -107,14 +113,9 @@ def free_forecasts_ran(document: Mapping[str, Any]) -> bool:
 
 
 def _with_rest(study: Study, asked: pl.DataFrame, record: pl.Series) -> pl.DataFrame:
-    """Table `asked` with the rest of the record, behind `requests.last_session`.
-
-    Where the judged history was not asked until then, only the end of the record is sure to be able to.
-    """
+    """Table `asked` with the rest of the record, behind `requests.last_session`."""
     rest = record.filter((record > asked["session"][-1]) & ~record.is_in(list(study.requests.skip_sessions)))
-    behind = with_whole(study, asked.clear(), rest.to_list())
-    known = asked["outcomes"].sum() > 0
-    return pl.concat([asked, behind if known else behind.with_columns(outcomes=pl.lit(0, pl.Int64))])
+    return with_whole(study, asked, rest.to_list())
 
 
 def _made_now(study: Study, market: Market, schedule: pl.DataFrame) -> pl.DataFrame:

@@ -1,9 +1,10 @@
 """Is paying worth it: the verdict of the last run (`worth`), and buying until it is known (`study`).
 
 `worth` reads and asks nobody; it exits 0 in every state. `study` extends `requests.last_session` in conf/ by `STEP`
-asked sessions, runs the graph to the verdict, and goes on until the verdict is known, the plan, the search span or the
-record ends, or a limit of the budget is reached (exit 4; the next `study` goes on there). Looking costs nothing: the
-verdict is the first that held in day order, so the size of the steps does not matter.
+asked sessions, at first at least until the judged history is asked, runs the graph to the verdict, and goes on until
+the verdict is known, the plan, the search span or the record ends, or a limit of the budget is reached (exit 4; the
+next `study` goes on there). Looking costs nothing: the verdict is the first that held in day order, so the size of the
+steps does not matter.
 """
 
 import re
@@ -18,6 +19,7 @@ import polars as pl
 
 from stages.configuration.compose import compose, refuse_to_discard
 from stages.configuration.edit_conf import state
+from stages.errors import ConfigurationError
 from stages.io.dvc_command import run_dvc
 from stages.io.files import read_json
 from stages.io.terminal import clock, show
@@ -51,7 +53,7 @@ def study(step: int) -> None:
 
     end = searched(stated, sessions)
     asked = bisect_right(sessions, stated.requests.last_session) if stated.requests.last_session else 0
-    asked = asked or min(step, bisect_right(sessions, plan))
+    asked = max(asked or min(step, bisect_right(sessions, plan)), _first_judged(stated, table))
     while True:
         state({"requests": {"last_session": str(sessions[asked - 1])}})
         verdict = _judged(f"study: to {sessions[asked - 1]}")
@@ -69,6 +71,18 @@ def study(step: int) -> None:
         line[3:] for line in git("status", "--porcelain", "--untracked-files=all", "--", "conf").splitlines()
     )
     print(f"Next: `make run`, then `git commit -m 'Study to {sessions[asked - 1]}' {files} params.yaml dvc.lock`.")
+
+
+def _first_judged(stated: Study, asked: pl.DataFrame) -> int:
+    """How many sessions pass until the judged history is asked, that one included: without it nothing is judged."""
+    places = asked.with_row_index("place", offset=1).filter(pl.col("outcomes") > 0)["place"]
+    if places.is_empty():
+        raise ConfigurationError(
+            f"no session of the record can ask rules.history_days {stated.rules.history_days}, so nothing would be "
+            "judged; nothing was bought. Choose a shorter one, or widen universe.first_session to "
+            "universe.last_session."
+        )
+    return int(places[0])
 
 
 def _why_no_further(stated: Study, sessions: Sequence[date], end: int) -> str:

@@ -109,9 +109,7 @@ def require_tradable(strategy: Strategy, forecasts: pl.DataFrame) -> None:
     rules, forecasts = strategy.rules, forecasts.filter(model=strategy.model)
     require_forecast("rules.history_days", [rules.history_days], forecasts["history_days"])
     require_forecast("rules.horizon_min", [rules.horizon_min], forecasts["horizon_min"])
-    by_symbol = rules.horizon_min_by_symbol
-    require_forecast("rules.horizon_min_by_symbol", by_symbol.values(), forecasts["horizon_min"])
-    require_forecast("rules.horizon_min_by_symbol", by_symbol, forecasts["symbol"])
+    require_forecast("rules.horizon_min_by_symbol", rules.horizon_min_by_symbol.values(), forecasts["horizon_min"])
     require_forecast("calibration.method", [strategy.method], forecasts["method"])
 
 

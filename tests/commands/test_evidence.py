@@ -149,6 +149,17 @@ def test_a_session_counts_as_bought_before_evidence_only_if_it_is_asked(market, 
     assert "The first 6 sessions (12 calls) bring no evidence yet; they are counted." in lines
 
 
+@pytest.mark.parametrize("last", [None, 4, 9, 14])
+def test_the_plan_is_the_same_wherever_the_asked_span_ends(market, known, last):
+    """Of history 2 the first two sessions are left, of the judged 8 six more; the fourth of the asked ones, a step of
+    `make study`, asks no judged history yet."""
+    days = CALENDAR["session"].sort().to_list()
+    end = {"last_session": None if last is None else str(days[1 + last])}
+    lines = said(document(requests=end | {"history_days": [2, 8]}, rules={"history_days": 8}), market)
+    assert "2 snapshots, 4 calls a session" in lines[0]
+    assert "The first 16 sessions (52 calls) bring no evidence yet; they are counted." in lines
+
+
 def test_snapshots_beyond_the_cap_are_not_told(market, known):
     """One of two snapshots: two outcomes a session calibrate after twenty sessions, six behind the fourteen."""
     lines = said(document(requests={"max_snapshots_per_day": 1}), market)

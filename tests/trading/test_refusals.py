@@ -215,12 +215,20 @@ def test_the_compiled_codes_are_those_of_the_reasons():
         ({"horizon_min": 7}, r"rules\.horizon_min asks for 7, but the forecasts have horizon_min 10"),
         ({"history_days": 41}, r"rules\.history_days asks for 41"),
         ({"horizon_min_by_symbol": {"A": 6}}, r"rules\.horizon_min_by_symbol asks for 6"),
-        ({"horizon_min_by_symbol": {"Z": 10}}, r"rules\.horizon_min_by_symbol asks for Z"),
     ],
 )
 def test_a_rule_on_forecasts_that_nobody_made_is_refused(rules, message):
     with pytest.raises(ConfigurationError, match=message):
         simulate(flat_day(), table([asked("10:30")]), calendar({DAY: FULL}), strategy("A", **rules))
+
+
+def test_a_symbol_with_a_horizon_of_its_own_may_not_be_asked_yet():
+    """It is listed later than the first step of a study ends: that others are asked is bought already."""
+    trades = [
+        simulate(flat_day(), table([asked("10:30")]), calendar({DAY: FULL}), strategy("A", **rules))
+        for rules in ({}, {"horizon_min_by_symbol": {"Z": 10}})
+    ]
+    assert trades[0].equals(trades[1])
 
 
 def test_a_method_that_was_not_computed_is_refused():
