@@ -225,7 +225,7 @@ def test_a_rule_on_forecasts_that_nobody_made_is_refused(rules, message):
 def test_a_symbol_with_a_horizon_of_its_own_may_not_be_asked_yet():
     """It is listed later than the first step of a study ends: that others are asked is bought already."""
     trades = [
-        simulate(flat_day(), table([asked("10:30")]), calendar({DAY: FULL}), strategy("A", **rules))
+        simulate(flat_day(), table([asked("10:30")]), calendar({DAY: FULL}), strategy("A", **rules)).trades
         for rules in ({}, {"horizon_min_by_symbol": {"Z": 10}})
     ]
     assert trades[0].equals(trades[1])
