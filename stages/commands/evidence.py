@@ -26,7 +26,7 @@ from stages.questions.question import Question
 from stages.questions.schedule import plan_questions
 from stages.runs.evidence import findings, read_run
 from stages.tables.forecasts import Quantiles
-from stages.worth.free_days import ENOUGH_DAYS, SESSIONS, Deviations, deviations, early_days
+from stages.worth.free_days import ENOUGH_DAYS, SESSIONS, Asking, Deviations, deviations, early_days
 from stages.worth.plan import asked_by_session, sessions_before_evidence, with_whole
 from stages.worth.price_of_evidence import Setup, before_you_buy, price_of_a_call
 from stages.worth.series import MONEY, primary_horizon, terms_of
@@ -49,7 +49,10 @@ def evidence_lines(
     if len(free):
         first_asked = schedule.filter(status="ok").sort("session")["session"][0]
         scored = with_outcomes(free, market.bars, market.usable)
-        differing = deviations(scored, first_asked, symbols, primary_horizon(study), study.worth.eta)
+        asking = Asking(
+            symbols=symbols, horizon_min=primary_horizon(study), asked=study.forecaster.name, eta=study.worth.eta
+        )
+        differing = deviations(scored, first_asked, asking)
     if differing is None:
         yield (
             "No two free forecasts differ on two days or more (worth.candidates), so the price of evidence is unknown."
@@ -80,6 +83,8 @@ def evidence_lines(
             "worth.decide_by: money, but how much the P&L of days differs is not known before the rule trades: this is "
             "the plan of the question of shape."
         )
+    if study.api.pack == "snapshots":
+        yield "Calls are counted at one a snapshot here, and so is what they cost: api.pack: snapshots sends fewer."
     yield from before_you_buy(setup, differing.pairs, differing.usual, replace(terms_of(study), s0=proposed))
     source = f"proposed by {differing.days} sessions of free forecasts (params state {study.worth.planned_sd:g})"
     yield f"This holds with worth.planned_sd: {proposed:g}, {source}."

@@ -2,7 +2,8 @@
 
 Pairs of free forecasts stand for the asked one and the best free one: `close` are ewma_fhs and har, `usual` are
 persistence and the mix, `far` are seasonal and the mix. Where candidates are missing or do not differ, another pair
-takes the place of theirs. A day counts where half of the symbols are answered.
+takes the place of theirs, at last that of an asked forecaster which is itself a candidate. The mix leaves that one out,
+as in the study. A day counts where half of the symbols are answered.
 
 *Tables*: `Quantiles` of free forecasts with outcomes (`calibration.past.with_outcomes`).
 *Units*: deviations of a day are shares of the expected loss.
@@ -27,6 +28,16 @@ SESSIONS = 20  # that a deviation rests on, where some of them are asked
 
 
 @dataclass(frozen=True, kw_only=True)
+class Asking:
+    """What is asked: symbols, the judged horizon, the name of the asked forecaster, and `worth.eta`."""
+
+    symbols: Sequence[str]
+    horizon_min: int
+    asked: str
+    eta: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Deviations:
     """Deviations of a day's advantage by pair, and of the usual pair if only one snapshot or symbol were asked.
 
@@ -41,21 +52,21 @@ class Deviations:
     by_symbol: dict[str, float]
 
 
-def deviations(
-    free: pl.DataFrame, first_asked: date, symbols: Sequence[str], horizon_min: int, eta: float
-) -> Deviations | None:
+def deviations(free: pl.DataFrame, first_asked: date, asking: Asking) -> Deviations | None:
     """From the sessions before the first asked one, or from the first of all where these are too few.
 
     None where no pair differs on two days or more, as with one candidate.
     """
-    names = {name.removeprefix(FREE) for name in free["model"].unique()} | {MIX}
-    pairs = {kind: pair for kind, pair in PAIRS.items() if set(pair) <= names}
+    symbols, horizon_min = asking.symbols, asking.horizon_min
+    names = {name.removeprefix(FREE) for name in free["model"].unique()}
     days = early_days(free, first_asked, symbols)
     days = days if len(days) >= ENOUGH_DAYS else _days(free, symbols)[:SESSIONS]
-    rows = free.filter(pl.col("session").is_in(days))
-    if rows.is_empty():
+    if not (days and names - {asking.asked}):
         return None
-    sides = _by_name(rows.filter(horizon_min=horizon_min), eta)
+    every = PAIRS | {"asked": (asking.asked, MIX)}
+    pairs = {kind: pair for kind, pair in every.items() if set(pair) <= {*names, MIX}}
+    rows = free.filter(pl.col("session").is_in(days))
+    sides = _by_name(rows.filter(horizon_min=horizon_min), asking)
     sds = {kind: _deviation(sides[a], sides[b], symbols, horizon_min) for kind, (a, b) in pairs.items()}
     sds = {kind: sd for kind, sd in sds.items() if sd > 0}
     if not sds:
@@ -93,9 +104,9 @@ def _days(free: pl.DataFrame, symbols: Sequence[str]) -> list[date]:
     return days
 
 
-def _by_name(free: pl.DataFrame, eta: float) -> dict[str, pl.DataFrame]:
+def _by_name(free: pl.DataFrame, asking: Asking) -> dict[str, pl.DataFrame]:
     """Each forecast as answered, in the columns that a comparison reads, and their mix."""
-    mixed, _ = free_mix(free, "", eta)
+    mixed, _ = free_mix(free, asking.asked, asking.eta)
     rows = as_answered(pl.concat([free.select(mixed.columns), mixed])).with_columns(calibrated=pl.lit(True))
     parts = rows.partition_by("model", as_dict=True)
     return {str(model).removeprefix(FREE): part for (model,), part in parts.items()}

@@ -7,7 +7,7 @@ forecast by itself, and the other horizons and single symbols, of which e-BH say
 *Tables*: `worth.json`. `decided_on` is the session that decided; `sessions` and `calls` count up to it, to the end of
 the plan, or all so far, `calls` also those of sessions that are no evidence. `e_better` and `e_small` are those of that
 day, `most_better` and `most_small` the largest until then, which decide.
-`free_weights` are the last of the free mix. `rehearsal`: the forecaster is local or the market artificial.
+`free_weights` are the last of the free mix. `rehearsal`: the forecaster is local.
 `calls_a_session` and `step` say what the next sessions cost. `more_sessions` are quartiles of what the verdict still
 takes; a quartile beyond the plan is null, and so is the pair where nothing can be said.
 *Units*: as in `tables/worth.py`; E is to 1.
@@ -68,8 +68,9 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
 
 
 def last_weights(weights: pl.DataFrame, study: StageStudy) -> dict[str, float]:
-    """The weights of the mix by name in the last session, at the primary horizon."""
-    mine = weights.filter(horizon_min=primary_horizon(study))
+    """The weights of the mix by name in the last session, at the horizon that decides."""
+    in_money = study.worth.decide_by == MONEY
+    mine = weights.filter(horizon_min=study.rules.horizon_min if in_money else primary_horizon(study))
     last = mine.filter(pl.col("session") == pl.col("session").max())
     return {
         model.removeprefix(FREE): weight for model, weight in last.select("model", "weight").sort("model").iter_rows()

@@ -191,6 +191,12 @@ def test_money_is_told_where_a_price_is_stated(market, known):
     assert by_call == [(calls, f"{0.5 * calls:,.2f}") for calls, _ in by_call]
 
 
+def test_packed_requests_are_said_to_be_fewer_than_the_calls_that_are_counted(market, known):
+    packed = [said(document(api={"pack": pack}), market) for pack in ("none", "snapshots")]
+    assert packed[1][1:] == packed[0]
+    assert packed[1][0].endswith("api.pack: snapshots sends fewer.")
+
+
 def test_where_money_decides_the_plan_says_that_it_is_of_shape(market, known):
     first, second, *_ = said(document(worth={"decide_by": "money", "notional": 1e4}), market)
     assert first.endswith("this is the plan of the question of shape.")

@@ -223,6 +223,8 @@ def test_the_weights_of_the_free_forecasts_are_those_of_the_last_session_at_the_
     free = {"session": days, "horizon_min": [10, 10, 20, 20] * 2, "model": ["free:seasonal", "free:har"] * 4}
     weights = pl.DataFrame(free | {"weight": [0.5, 0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8]})
     assert list(last_weights(weights, study_with()).items()) == [("har", 0.7), ("seasonal", 0.3)]
+    traded = {"worth__horizon_min": 5, "worth__notional": 1e4, "worth__decide_by": "money"}
+    assert last_weights(weights, study_with(**traded)) == {"har": 0.7, "seasonal": 0.3}, "the rule's own horizon"
 
 
 def test_figures_have_nine_decimals_and_what_is_not_finite_is_null():
