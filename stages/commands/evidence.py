@@ -4,9 +4,11 @@ It needs no key and no answer: free forecasts of the sessions before the first a
 are those of the last run where it had these params, and are made here otherwise.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -26,9 +28,10 @@ from stages.questions.question import Question
 from stages.questions.schedule import plan_questions
 from stages.runs.evidence import findings, read_run
 from stages.tables.forecasts import Quantiles
+from stages.worth.evidence import Floats
 from stages.worth.free_days import ENOUGH_DAYS, SESSIONS, Asking, Deviations, deviations, early_days
 from stages.worth.plan import asked_by_session, sessions_before_evidence, with_whole
-from stages.worth.price_of_evidence import Setup, before_you_buy, price_of_a_call
+from stages.worth.price_of_evidence import Setup, before_you_buy
 from stages.worth.series import MONEY, primary_horizon, terms_of
 
 STAGE = "forecast_free"
@@ -63,21 +66,9 @@ def evidence_lines(
         whole = study.requests.model_copy(update={"last_session": None})
         schedule, questions = plan_questions(market, symbols, whole, study.forecaster.model_spec, study.quality)
         sessions = asked_by_session(study, schedule)
-    asked = calls_by_session(questions).sort("session")
-    judged = sessions.filter(pl.col("outcomes") > 0)["session"]
-    later = asked.filter(pl.col("session").is_in(judged.implode()))["calls"]
-    calls, tokens = asked["calls"].to_numpy(), asked["tokens"].to_numpy()
-    usual = int(np.median(later if len(later) else calls))
-    before = sessions_before_evidence(study, _with_rest(study, sessions, market.calendar["session"].sort()))
-    setup = Setup(
-        symbols=symbols,
-        snapshots=study.requests.snapshots_a_session,
-        calls_a_session=usual,
-        sessions_before=before,
-        calls_before=int(calls[:before].sum()) + usual * max(before - len(calls), 0),
-        price_per_call=_price_of_a_call(study, questions, float(tokens.sum() / calls.sum())),
-    )
-    proposed = round(differing.pairs["usual"], SD_DECIMALS)
+    record = market.calendar["session"].sort()
+    setup = _setup(study, questions, sessions, sessions_before_evidence(study, _with_rest(study, sessions, record)))
+    proposed = round(differing.pairs["usual"], SD_DECIMALS) or float(f"{differing.pairs['usual']:.1g}")
     if study.worth.decide_by == MONEY:
         yield (
             "worth.decide_by: money, but how much the P&L of days differs is not known before the rule trades: this is "
@@ -91,13 +82,38 @@ def evidence_lines(
     yield from _ranked(differing)
 
 
-def _price_of_a_call(study: Study, questions: list[Question], tokens: float) -> float | None:
-    """As `worth` states it, else by the tariff of `api`: the most that a request costs, on average."""
-    stated = price_of_a_call(study.worth.price_per_call, study.worth.price_per_million_tokens, tokens)
-    if stated is not None or study.api.tariff is None:
-        return stated
-    batches = batches_of(questions)
-    return float(sum(most(batch.questions, study.api.tariff).money for batch in batches)) / len(batches)
+def _setup(study: Study, questions: list[Question], sessions: pl.DataFrame, before: int) -> Setup:
+    """What a session buys, as those that ask the judged history do, and the first ones; `sessions` as in `plan.py`."""
+    asked = calls_by_session(questions).sort("session")
+    calls, prices = asked["calls"].to_numpy(), _prices(study, questions, asked)
+    later = (sessions["outcomes"] > 0).to_numpy() | (not sessions["outcomes"].sum())
+    usual, further = int(np.median(calls[later])), max(before - len(calls), 0)
+    spent = np.zeros(len(calls)) if prices is None else prices
+    a_call = float(spent[later].sum() / calls[later].sum())
+    return Setup(
+        symbols=study.universe.symbols,
+        snapshots=study.requests.snapshots_a_session,
+        calls_a_session=usual,
+        sessions_before=before,
+        calls_before=int(calls[:before].sum()) + usual * further,
+        price_per_call=None if prices is None else a_call,
+        price_before=float(spent[:before].sum()) + usual * further * a_call,
+    )
+
+
+def _prices(study: Study, questions: list[Question], asked: pl.DataFrame) -> Floats | None:
+    """What each of `Calls` costs as `worth` states it, else by the tariff of `api`: the most that requests may cost."""
+    worth, tariff = study.worth, study.api.tariff
+    if worth.price_per_call is not None:
+        return np.asarray(asked["calls"].to_numpy() * worth.price_per_call)
+    if worth.price_per_million_tokens is not None:
+        return np.asarray(asked["tokens"].to_numpy() * worth.price_per_million_tokens / 1e6)
+    if tariff is None:
+        return None
+    by_day: dict[date, Decimal] = defaultdict(Decimal)
+    for batch in batches_of(questions):
+        by_day[batch.questions[0].snapshot_utc.date()] += most(batch.questions, tariff).money
+    return np.array([float(by_day[day]) for day in asked["session"]])
 
 
 def _ranked(found: Deviations) -> Iterator[str]:

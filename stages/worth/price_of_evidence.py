@@ -45,7 +45,7 @@ class Wait:
 class Setup:
     """What one session of the study buys; `sessions_before` are bought before the first of evidence, by `calls_before`.
 
-    Those may buy less each, as before a longer history can be asked too.
+    Those may buy less each, as before a longer history can be asked too, and cost `price_before` together.
     """
 
     symbols: Sequence[str]
@@ -54,6 +54,7 @@ class Setup:
     sessions_before: int
     calls_before: int
     price_per_call: float | None
+    price_before: float = 0.0
 
 
 def waits(sd: float, terms: Terms, advantages: Sequence[float] = ADVANTAGES) -> list[Wait]:
@@ -130,7 +131,8 @@ def _line(wait: Wait, ends: Sequence[Wait], setup: Setup) -> str:
     calls = setup.calls_before + wait.median * setup.calls_a_session
     known_days = sorted(one.median + setup.sessions_before for one in (wait, *ends) if one.median is not None)
     span = f"{known_days[0]} to {known_days[-1]}" if len(known_days) > len(ends) else f"{known_days[0]} or more"
-    paid = "" if setup.price_per_call is None else f", at a price of {calls * setup.price_per_call:,.2f}"
+    priced = setup.price_before + wait.median * setup.calls_a_session * (setup.price_per_call or 0.0)
+    paid = "" if setup.price_per_call is None else f", at a price of {priced:,.2f}"
     return f"{named}: {word} after about {days} sessions ({span}), {calls:,} calls{paid}; {known}"
 
 

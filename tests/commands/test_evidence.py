@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 
@@ -221,6 +222,21 @@ def test_tokens_have_a_price_too(market, known, monkeypatch):
     line = next(line for line in said(document(worth={"price_per_million_tokens": 2.0}), market) if "price" in line)
     calls = int(line.split(" calls, ")[0].split()[-1])
     assert f"at a price of {3.0 * calls:,.2f};" in line
+
+
+def test_sessions_that_ask_less_cost_less(market, known, monkeypatch):
+    """Three sessions of a short history take 2 calls and 1 million tokens each; later ones, of both, 4 calls and 8."""
+    real = evidence.calls_by_session
+    tokens = pl.when(pl.col("calls") == 2).then(1_000_000).otherwise(8_000_000)
+    monkeypatch.setattr(evidence, "calls_by_session", lambda asked: real(asked).with_columns(tokens=tokens))
+    of_both = {"requests": {"history_days": [2, 5]}, "rules": {"history_days": 5}}
+    lines = said(document(worth={"price_per_million_tokens": 1.0}, **of_both), market)
+    assert any(line.startswith("The first 13 sessions (46 calls)") for line in lines)  # 3 * 1 + 10 * 8 = 83
+    priced = [line for line in lines if "price" in line]
+    for line in priced:
+        calls = int(line.split(" calls, ")[0].split()[-1])
+        assert f"at a price of {83 + 2.0 * (calls - 46):,.2f};" in line
+    assert priced
 
 
 def test_snapshots_and_symbols_are_named_by_how_little_days_differ_with_them(market, known):
