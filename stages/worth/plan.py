@@ -49,13 +49,14 @@ def calibrating_sessions(study: StageStudy) -> int:
 def evidence_sessions(study: StageStudy, asked: pl.DataFrame) -> list[date]:
     """The asked sessions that may be evidence: calibrated, of half of the symbols, and after the training.
 
-    Whether an outcome is void is not known before.
+    Money counts days of fewer symbols too. Whether an outcome is void is not known before.
     """
     window, until = study.calibration.window_sessions, study.forecaster.trained_until
     before = pl.col("outcomes").cum_sum().shift(1, fill_value=0)
     known = before - before.shift(window, fill_value=0)
     may = (known >= study.calibration.outcomes_needed) & (pl.col("outcomes") > 0)
-    whole = 2 * pl.col("symbols") >= len(study.universe.symbols)
+    half = 0 if study.worth.decide_by == "money" else len(study.universe.symbols)
+    whole = 2 * pl.col("symbols") >= half
     return asked.filter(may & whole & (pl.col("session") > (until or date.min)))["session"].to_list()
 
 

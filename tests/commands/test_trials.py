@@ -71,10 +71,7 @@ def recorded_run(project, swept: list[str], stated: str, opened: str | None = No
         "sweep": (RANKING, COLUMNS + "".join(f"{combo},{ratio(n)},63\n" for n, combo in enumerate(swept))),
         "backtest": (STATED, f"{COLUMNS}{stated},,63\n"),
         "evaluate": (VERDICT, json.dumps(status)),
-        "judge_worth": (
-            WORTH,
-            json.dumps({"study_id": "w00000000007", "training": {"sessions_before": 0, "sessions_after": 30}}),
-        ),
+        "judge_worth": (WORTH, json.dumps({"study_id": "w00000000007", "training": training})),
     }
     digests = {path: cached(project, content) for path, content in tables.values()}
     stages = {

@@ -70,6 +70,8 @@ def test_sessions_with_few_questions_calibrate_later_and_those_with_few_symbols_
     alone = asked(*[(4, 1)] * 30)
     assert sessions_before_evidence(study, alone) == 30, "one of three symbols is less than half"
     assert planned_end(study, alone) == SESSIONS[49]
+    money = study_with(worth__planned_sessions=20, worth__decide_by="money", worth__notional=1e4)
+    assert sessions_before_evidence(money, alone) == 10, "the calls of a day have to be earned by whoever is there"
     two = asked(*[(4, 1)] * 6, *[(8, 2)] * 30)
     assert sessions_before_evidence(study, two) == 8, "24 outcomes of six sessions, and 16 of two"
     halves = asked(*[(12, 3)] * 4, (4, 1), (12, 3), (0, 0))
