@@ -84,8 +84,8 @@ def _far_ahead(study: StageStudy, asked: pl.DataFrame) -> pl.DataFrame:
     """`asked`, and as many sessions of the exchange after it as the plan needs."""
     last, many = asked["session"][-1], study.worth.planned_sessions + calibrating_sessions(study)
     until = max(last, study.forecaster.trained_until or last)
-    end = date(until.year + many // SESSIONS_A_YEAR + 2, 12, 31)
-    return with_whole(study, asked, trading_calendar(last, end)["session"].sort().to_list()[1:])
+    end = date(until.year + many // SESSIONS_A_YEAR + 1, 12, 31)
+    return with_whole(study, asked, trading_calendar(last, end)["session"].to_list()[1:])
 
 
 def searched(study: StageStudy, asked: Sequence[date]) -> int:
