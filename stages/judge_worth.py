@@ -50,7 +50,7 @@ def main() -> None:
     weights = last_weights(read_table(FreeWeights, SEARCH / "free_weights.parquet"), study)
     verdict, evidence = judge_worth(study, name, work.together(found, weights, calls, study.worth))
 
-    log_study(name, verdict["training"]["sessions_after"])
+    log_study(name, verdict["training"])
     write_json(verdict, WORTH)
     write_json({"worth": verdict["state"]}, SUMMARY)
     write_table(WorthDays, evidence, DAYS)

@@ -4,8 +4,11 @@ It needs no key and no answer: free forecasts of the sessions before the first a
 are those of the last run where it had these params, and are made here otherwise.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,6 @@ import polars as pl
 from stages.calibration.past import with_outcomes
 from stages.forecast_free import QUANTILES
 from stages.forecasting.free import FreeSettings, Known, PerSymbol
-from stages.forecasting.local.har import FEWEST_SESSIONS
 from stages.io.content import LOCK
 from stages.io.files import read_table
 from stages.paid.batches import batches_of, calls_by_session
@@ -23,15 +25,16 @@ from stages.params.study import Study
 from stages.quality.halts import NO_HALTS
 from stages.questions.market import Market
 from stages.questions.question import Question
+from stages.questions.schedule import plan_questions
 from stages.runs.evidence import findings, read_run
 from stages.tables.forecasts import Quantiles
-from stages.worth.free_days import Deviations, deviations
-from stages.worth.plan import sessions_before_evidence
-from stages.worth.price_of_evidence import Setup, before_you_buy, price_of_a_call
+from stages.worth.evidence import Floats
+from stages.worth.free_days import ENOUGH_DAYS, SESSIONS, Asking, Deviations, deviations, early_days
+from stages.worth.plan import asked_by_session, sessions_before_evidence, with_whole
+from stages.worth.price_of_evidence import Setup, before_you_buy
 from stages.worth.series import MONEY, primary_horizon, terms_of
 
 STAGE = "forecast_free"
-SESSIONS = 20  # that a deviation rests on
 NAMED = 4
 SD_DECIMALS = 3
 
@@ -49,46 +52,68 @@ def evidence_lines(
     if len(free):
         first_asked = schedule.filter(status="ok").sort("session")["session"][0]
         scored = with_outcomes(free, market.bars, market.usable)
-        differing = deviations(scored, first_asked, symbols, primary_horizon(study), study.worth.eta)
+        asking = Asking(
+            symbols=symbols, horizon_min=primary_horizon(study), asked=study.forecaster.name, eta=study.worth.eta
+        )
+        differing = deviations(scored, first_asked, asking)
     if differing is None:
         yield (
             "No two free forecasts differ on two days or more (worth.candidates), so the price of evidence is unknown."
         )
         return
-    asked, record = calls_by_session(questions).sort("session"), market.calendar["session"].sort()
-    judged = schedule.filter(status="ok", history_days=study.rules.history_days).sort("session")["session"]
-    begins = next(iter(judged), record[-1])
-    later = asked.filter(pl.col("session") >= begins)["calls"]
-    calls, tokens = asked["calls"].to_numpy(), asked["tokens"].to_numpy()
-    usual = int(np.median(later if len(later) else calls))
-    before = sessions_before_evidence(study, record.filter(record >= first_asked).to_list(), begins)
-    setup = Setup(
-        symbols=symbols,
-        snapshots=len(study.requests.snapshots_et),
-        calls_a_session=usual,
-        sessions_before=before,
-        calls_before=int(calls[:before].sum()) + usual * max(before - len(calls), 0),
-        price_per_call=_price_of_a_call(study, questions, float(tokens.sum() / calls.sum())),
-    )
-    proposed = round(differing.pairs["usual"], SD_DECIMALS)
+    sessions = asked_by_session(study, schedule)
+    if not sessions["outcomes"].sum():  # the span that is asked ends before the judged history
+        whole = study.requests.model_copy(update={"last_session": None})
+        schedule, questions = plan_questions(market, symbols, whole, study.forecaster.model_spec, study.quality)
+        sessions = asked_by_session(study, schedule)
+    record = market.calendar["session"].sort()
+    setup = _setup(study, questions, sessions, sessions_before_evidence(study, _with_rest(study, sessions, record)))
+    proposed = round(differing.pairs["usual"], SD_DECIMALS) or float(f"{differing.pairs['usual']:.1g}")
     if study.worth.decide_by == MONEY:
         yield (
             "worth.decide_by: money, but how much the P&L of days differs is not known before the rule trades: this is "
             "the plan of the question of shape."
         )
+    if study.api.pack == "snapshots":
+        yield "Calls are counted at one a snapshot here, and so is what they cost: api.pack: snapshots sends fewer."
     yield from before_you_buy(setup, differing.pairs, differing.usual, replace(terms_of(study), s0=proposed))
     source = f"proposed by {differing.days} sessions of free forecasts (params state {study.worth.planned_sd:g})"
     yield f"This holds with worth.planned_sd: {proposed:g}, {source}."
     yield from _ranked(differing)
 
 
-def _price_of_a_call(study: Study, questions: list[Question], tokens: float) -> float | None:
-    """As `worth` states it, else by the tariff of `api`: the most that a request costs, on average."""
-    stated = price_of_a_call(study.worth.price_per_call, study.worth.price_per_million_tokens, tokens)
-    if stated is not None or study.api.tariff is None:
-        return stated
-    batches = batches_of(questions)
-    return float(sum(most(batch.questions, study.api.tariff).money for batch in batches)) / len(batches)
+def _setup(study: Study, questions: list[Question], sessions: pl.DataFrame, before: int) -> Setup:
+    """What a session buys, as those that ask the judged history do, and the first ones; `sessions` as in `plan.py`."""
+    asked = calls_by_session(questions).sort("session")
+    calls, prices = asked["calls"].to_numpy(), _prices(study, questions, asked)
+    later = (sessions["outcomes"] > 0).to_numpy() | (not sessions["outcomes"].sum())
+    usual, further = int(np.median(calls[later])), max(before - len(calls), 0)
+    spent = np.zeros(len(calls)) if prices is None else prices
+    a_call = float(spent[later].sum() / calls[later].sum())
+    return Setup(
+        symbols=study.universe.symbols,
+        snapshots=study.requests.snapshots_a_session,
+        calls_a_session=usual,
+        sessions_before=before,
+        calls_before=int(calls[:before].sum()) + usual * further,
+        price_per_call=None if prices is None else a_call,
+        price_before=float(spent[:before].sum()) + usual * further * a_call,
+    )
+
+
+def _prices(study: Study, questions: list[Question], asked: pl.DataFrame) -> Floats | None:
+    """What each of `Calls` costs as `worth` states it, else by the tariff of `api`: the most that requests may cost."""
+    worth, tariff = study.worth, study.api.tariff
+    if worth.price_per_call is not None:
+        return np.asarray(asked["calls"].to_numpy() * worth.price_per_call)
+    if worth.price_per_million_tokens is not None:
+        return np.asarray(asked["tokens"].to_numpy() * worth.price_per_million_tokens / 1e6)
+    if tariff is None:
+        return None
+    by_day: dict[date, Decimal] = defaultdict(Decimal)
+    for batch in batches_of(questions):
+        by_day[batch.questions[0].snapshot_utc.date()] += most(batch.questions, tariff).money
+    return np.array([float(by_day[day]) for day in asked["session"]])
 
 
 def _ranked(found: Deviations) -> Iterator[str]:
@@ -108,16 +133,30 @@ def free_forecasts_ran(document: Mapping[str, Any]) -> bool:
     return not findings(read_run(params=document), [STAGE]).complaint
 
 
+def _with_rest(study: Study, asked: pl.DataFrame, record: pl.Series) -> pl.DataFrame:
+    """Table `asked` with the rest of the record, behind `requests.last_session`."""
+    rest = record.filter((record > asked["session"][-1]) & ~record.is_in(list(study.requests.skip_sessions)))
+    return with_whole(study, asked, rest.to_list())
+
+
 def _made_now(study: Study, market: Market, schedule: pl.DataFrame) -> pl.DataFrame:
-    """Free forecasts of as many sessions as are needed."""
+    """Free forecasts of as many sessions as are needed: those of the warm-up, and asked ones where these are few."""
+    symbols, asked = study.universe.symbols, asked_by_session(study, schedule)["session"]
+    early = _answers(study, market, schedule, [])
+    if len(early_days(early, asked[0], symbols)) >= ENOUGH_DAYS:
+        return early
+    answered = schedule.filter(status="ok").group_by("session").agg(n=pl.col("symbol").n_unique()).sort("session")
+    some = answered.filter(2 * pl.col("n") >= len(symbols))["session"].head(SESSIONS)
+    return _answers(study, market, schedule, some.to_list())
+
+
+def _answers(study: Study, market: Market, schedule: pl.DataFrame, sessions: list[date]) -> pl.DataFrame:
+    """Free forecasts of the warm-up and of these sessions."""
     settings = FreeSettings(study.worth, study.forecaster, study.requests, study.quality)
     answer = PerSymbol.of(settings, market.calendar, schedule)
-    asked = schedule.filter(status="ok")["session"].unique().sort()
-    warm_up = answer.warm_up["session"].n_unique() - FEWEST_SESSIONS  # the first of them have too little past
-    some = schedule.filter(pl.col("session").is_in(asked.head(max(0, SESSIONS - warm_up)).implode()))
     parts = []
     for symbol in study.universe.symbols:
         halts = market.halts.get(symbol, NO_HALTS)
-        known = Known(market.usable[symbol], halts, some.filter(symbol=symbol))
+        known = Known(market.usable[symbol], halts, schedule.filter(pl.col("session").is_in(sessions), symbol=symbol))
         parts.append(answer(symbol, market.bars[symbol], market.features[symbol], known)[0])
     return pl.concat(parts)

@@ -81,7 +81,7 @@ def sizes(study: Study) -> list[str]:
     scored = max(sessions - min(requests.history_days), 0)
     sealed = split.holdout_sessions or 0
     search = max(scored - sealed - split.embargo_sessions, 0)
-    snapshots = scored * len(requests.snapshots_et) * len(requests.history_days)
+    snapshots = scored * requests.snapshots_a_session * len(requests.history_days)
     judged = max(search - calibrating_sessions(study), 0)
     sentences = [
         f"{count(sessions, 'session')}: {sessions - scored} of history, {search} to search, "

@@ -17,16 +17,17 @@ from stages.commands.evidence import evidence_lines, free_forecasts_ran
 from stages.configuration.compose import compose, next_params
 from stages.errors import ConfigurationError, count
 from stages.io.clock import INTERRUPTS
+from stages.io.object_store import ObjectStore
 from stages.io.settings import read_params
 from stages.paid.batches import one_per
-from stages.paid.budget_report import calls_of, days_of, runs_of
+from stages.paid.budget_report import SHOWN_DAYS, SHOWN_RUNS, calls_of, days_of, runs_of
 from stages.paid.context import Counts
 from stages.paid.door import begin_here, ledger_anywhere, open_context, paid_params, store_anywhere, write_budget_report
-from stages.paid.ledger import Ledger
+from stages.paid.ledger import RUNS, Ledger
 from stages.paid.limits import amount, needed, set_standing_limit, standing_limit
 from stages.paid.pricing import Price, fitting, price, require_same_clock, some_of
 from stages.paid.purchase import Buyer
-from stages.paid.reservations import held
+from stages.paid.reservations import days_begun, held
 from stages.paid.units import TOKENS, Units, least, most, units_of
 from stages.params.api import ApiParams
 from stages.params.forecaster import COMMAND
@@ -146,14 +147,15 @@ def budget(per_day: int | None = None, clock: str | None = None) -> None:
 
 
 def spend(usage: str | None = None) -> None:
-    """Ledger -> runs and requests, oldest first, and what they count together."""
+    """Ledger -> the latest runs and requests, oldest first, and what these count together."""
     ledger = ledger_anywhere(read_params(ApiParams))
     if usage:
         print(_compared(_usage(), ledger))
         return
     runs, calls = runs_of(ledger.objects), calls_of(ledger.objects)
     counted = [call for call in calls if call["state"] != "refunded"]
-    print(f"spend: {count(len(runs), 'run')}, {count(len(counted), 'request')} counted{_units_line(counted, ledger)}")
+    asked = f"{count(len(runs), 'run')}, {count(len(counted), 'request')} counted"
+    print(f"spend: {asked}{_units_line(counted, ledger)}{_older(ledger.objects)}")
     for one in runs:
         print(_run_line(one))
     for call in calls:
@@ -193,9 +195,22 @@ def _compared(usage: Mapping[str, Any], ledger: Ledger) -> str:
 
 def _units_line(counted: list[dict[str, Any]], ledger: Ledger) -> str:
     """What the requests of the latest days count together."""
-    total = sum((units_of(call, ledger.limits.tariff) for call in counted if "kind" in call), Units())
+    known = [call for call in counted if "kind" in call]
+    total = sum((units_of(call, ledger.limits.tariff) for call in known), Units())
     money = f", {amount(total.money)} {ledger.limits.currency}" if ledger.limits.tariff else ""
-    return f", {total.tokens:,} tokens{money} at most"
+    damaged = len(counted) - len(known)
+    return f", {total.tokens:,} tokens{money} at most" + f", without {damaged} with a damaged record" * (damaged > 0)
+
+
+def _older(objects: ObjectStore) -> str:
+    """Where the ledger holds more than is shown: which days and runs these figures are of."""
+    days, runs = days_begun(objects), objects.names(RUNS)
+    shown = [
+        f"the latest {most} of {len(every)} {name}"
+        for every, most, name in ((runs, SHOWN_RUNS, "runs"), (days, SHOWN_DAYS, "days with requests"))
+        if len(every) > most
+    ]
+    return f" ({' and '.join(shown)})" * bool(shown)
 
 
 def _run_line(one: dict[str, Any]) -> str:

@@ -1,9 +1,10 @@
 """Is paying worth it: the verdict of the last run (`worth`), and buying until it is known (`study`).
 
 `worth` reads and asks nobody; it exits 0 in every state. `study` extends `requests.last_session` in conf/ by `STEP`
-asked sessions, runs the graph to the verdict, and goes on until the verdict is known, the plan, the search span or the
-record ends, or a limit of the budget is reached (exit 4; the next `study` goes on there). Looking costs nothing: the
-verdict is the first that held in day order, so the size of the steps does not matter.
+asked sessions, at first at least until the judged history is asked, runs the graph to the verdict, and goes on until
+the verdict is known, the plan, the search span or the record ends, or a limit of the budget is reached (exit 4; the
+next `study` goes on there). Looking costs nothing: the verdict is the first that held in day order, so the size of the
+steps does not matter.
 """
 
 import re
@@ -14,8 +15,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from stages.configuration.compose import compose, refuse_to_discard
 from stages.configuration.edit_conf import state
+from stages.errors import ConfigurationError
 from stages.io.dvc_command import run_dvc
 from stages.io.files import read_json
 from stages.io.terminal import clock, show
@@ -25,7 +29,7 @@ from stages.questions.schedule import plan_questions
 from stages.runs.evidence import require_evidence
 from stages.runs.scratch import market_of
 from stages.worth.card import card, line
-from stages.worth.plan import planned_end, require_sealed, searched
+from stages.worth.plan import asked_by_session, planned_end, require_sealed, searched
 from stages.worth.verdict import State
 
 WORTH = Path("artifacts/judge_worth/worth.json")
@@ -43,12 +47,13 @@ def study(step: int) -> None:
     refuse_to_discard()
     document = compose()
     stated = Study.parse(document)
-    sessions, judged = _asked_sessions(document)
-    require_sealed(stated, plan := planned_end(stated, sessions, judged))
+    table = _asked_sessions(document)
+    sessions: list[date] = table["session"].to_list()
+    require_sealed(stated, plan := planned_end(stated, table))
 
     end = searched(stated, sessions)
     asked = bisect_right(sessions, stated.requests.last_session) if stated.requests.last_session else 0
-    asked = asked or min(step, bisect_right(sessions, plan))
+    asked = max(asked or min(step, bisect_right(sessions, plan)), _first_judged(stated, table))
     while True:
         state({"requests": {"last_session": str(sessions[asked - 1])}})
         verdict = _judged(f"study: to {sessions[asked - 1]}")
@@ -68,6 +73,18 @@ def study(step: int) -> None:
     print(f"Next: `make run`, then `git commit -m 'Study to {sessions[asked - 1]}' {files} params.yaml dvc.lock`.")
 
 
+def _first_judged(stated: Study, asked: pl.DataFrame) -> int:
+    """How many sessions pass until the judged history is asked, that one included: without it nothing is judged."""
+    places = asked.with_row_index("place", offset=1).filter(pl.col("outcomes") > 0)["place"]
+    if places.is_empty():
+        raise ConfigurationError(
+            f"no session of the record can ask rules.history_days {stated.rules.history_days}, so nothing would be "
+            "judged; nothing was bought. Choose a shorter one, or widen universe.first_session to "
+            "universe.last_session."
+        )
+    return int(places[0])
+
+
 def _why_no_further(stated: Study, sessions: Sequence[date], end: int) -> str:
     if end == len(sessions):
         longer = "raise universe.last_session, then `make refresh`"
@@ -78,18 +95,13 @@ def _why_no_further(stated: Study, sessions: Sequence[date], end: int) -> str:
     )
 
 
-def _asked_sessions(document: dict[str, Any]) -> tuple[list[date], date]:
-    """Every session of the record in which something can be asked, oldest first, whatever `last_session` says.
-
-    And the first that can ask the judged history; the last of all where none can.
-    """
+def _asked_sessions(document: dict[str, Any]) -> pl.DataFrame:
+    """Every session of the record in which something can be asked, as in `plan.py`, whatever `last_session` says."""
     whole = document | {"requests": document["requests"] | {"last_session": None}}
     one = Study.parse(whole)
     with market_of(whole) as market:
         schedule, _ = plan_questions(market, one.universe.symbols, one.requests, one.forecaster.model_spec, one.quality)
-    asked = schedule.filter(status="ok").sort("session")
-    sessions: list[date] = asked["session"].unique(maintain_order=True).to_list()
-    return sessions, next(iter(asked.filter(history_days=one.rules.history_days)["session"]), sessions[-1])
+    return asked_by_session(one, schedule)
 
 
 def _judged(label: str) -> dict[str, Any]:

@@ -48,6 +48,11 @@ class RequestsParams(Section, section="requests"):
             yield f"requests.levels must be {list(LEVELS)}, the columns of every table; got {list(self.levels)}"
 
     @property
+    def snapshots_a_session(self) -> int:
+        """How many snapshots a session is asked at, at most."""
+        return min(len(self.snapshots_et), self.max_snapshots_per_day or len(self.snapshots_et))
+
+    @property
     def question_horizon_min(self) -> int:
         """The horizon of every question; shorter horizons are read from the same answer."""
         return self.asked_horizon_min or max(self.horizons_min)

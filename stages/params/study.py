@@ -195,14 +195,14 @@ def volatility_is_known(study: StageStudy) -> Iterator[str]:
 def corrections_have_a_past(study: StageStudy) -> Iterator[str]:
     """All symbols and clock times together may reach the outcomes that a correction needs, so answers are of use."""
     calibration = study.calibration
-    a_session = len(study.universe.symbols) * len(study.requests.snapshots_et)
+    a_session = len(study.universe.symbols) * study.requests.snapshots_a_session
     most, needed = calibration.window_sessions * a_session, calibration.outcomes_needed
     if most < needed:
         yield (
             f"no forecast would ever be calibrated: calibration.window_sessions {calibration.window_sessions} hold "
-            f"{most} outcomes at most ({a_session} a session, of universe.symbols at requests.snapshots_et), and "
-            f"calibration.method {calibration.method} needs {needed} (calibration.min_outcomes "
-            f"{calibration.min_outcomes}): raise calibration.window_sessions"
+            f"{most} outcomes at most ({a_session} a session, of universe.symbols at requests.snapshots_et, within "
+            f"requests.max_snapshots_per_day), and calibration.method {calibration.method} needs {needed} "
+            f"(calibration.min_outcomes {calibration.min_outcomes}): raise calibration.window_sessions"
         )
 
 

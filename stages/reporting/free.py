@@ -26,7 +26,7 @@ def free(record: Record) -> Section:
         "forecast” averages the free ones, each by how well it did on earlier days: `free_mix`, a benchmark that never "
         "trades. “Better by” is how much less CRPS a forecast has than the other one, in percent, with one-sided "
         "confidence bounds from resampled days.",
-        *_left_out(entries),
+        *_left_out(entries, record.config["forecaster"]["name"]),
         _seen(record.metrics["trained"]),
         *record.selection,
     )
@@ -36,12 +36,10 @@ def free(record: Record) -> Section:
     return Section("free", TITLE, sentences, _drawn(record), grids)
 
 
-def _left_out(entries: Iterable[Document]) -> Iterator[str]:
-    """A note where the asked forecaster is itself a free one."""
-    models = {entry["model"] for entry in entries}
-    for name in sorted(models):
-        if f"{FREE}{name}" in models:
-            yield f"The asked forecaster is itself free, so the best free forecast leaves {name} out."
+def _left_out(entries: Iterable[Document], asked: str) -> Iterator[str]:
+    """A note where the asked forecaster is itself a free one; a program's model has a name of its own."""
+    if any(entry["model"] == f"{FREE}{asked}" for entry in entries):
+        yield f"The asked forecaster is itself free, so the best free forecast leaves {asked} out."
 
 
 def _seen(trained: Document) -> str:

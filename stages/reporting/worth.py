@@ -90,7 +90,7 @@ def _beside(record: Record, verdict: Document) -> list[str]:
     if left["days_set_aside"]:
         counted.append(f"{count(left['days_set_aside'], 'day')} with fewer than half of the symbols")
     if counted:
-        sentences.append(f"Left out on both sides: {', '.join(counted)}.")
+        sentences.append(f"Left out where losses are compared, on both sides: {', '.join(counted)}.")
     return [*filter(None, sentences)]
 
 

@@ -110,7 +110,7 @@ def entries_of(runs: Iterable[Run]) -> RecordedEntries:
         worth = _content(run, "judge_worth", WORTH, recorded)
         if worth is not None:
             judged = json.loads(worth)
-            recorded.entries.add(judged_worth(run.params, judged["study_id"], judged["training"]["sessions_after"]))
+            recorded.entries.add(judged_worth(run.params, judged["study_id"], judged["training"]))
         verdict = _content(run, "evaluate", VERDICT, recorded)
         if verdict is not None:
             _add_openings(json.loads(verdict), run, recorded)

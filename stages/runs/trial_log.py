@@ -18,7 +18,7 @@ the remote does not answer, `make trials` shares the entries later.
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -115,9 +115,9 @@ def log_opening(strategy_id: str, part: str = ALL) -> None:
     open_log(read_params(ApiParams)).add(opened(read_document(), strategy_id, None if part == ALL else part))
 
 
-def log_study(study_id: str, sessions: int) -> None:
-    """Log that this study was judged after this many sessions of evidence; called before the verdict is kept."""
-    open_log(read_params(ApiParams)).add(judged_worth(read_document(), study_id, sessions))
+def log_study(study_id: str, training: Mapping[str, Any]) -> None:
+    """Log that this study was judged, `training` as in `worth.json`; called before the verdict is kept."""
+    open_log(read_params(ApiParams)).add(judged_worth(read_document(), study_id, training))
 
 
 def looks_at(study_id: str) -> int:

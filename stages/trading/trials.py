@@ -42,7 +42,7 @@ class Entry:
     """Variants that were evaluated together, the opening of a holdout, or a study of whether paying is worth it.
 
     `sharpes` belong to `variants`, over `sessions` each; entries older than this field have none. `worth` is the id of
-    a study that judged `forecaster`, with `sessions` of evidence so far.
+    a study that judged `forecaster`, over `sessions` so far.
     """
 
     source: str
@@ -89,8 +89,12 @@ def opened(params: Params, strategy_id: str, month: str | None = None) -> Entry:
     return Entry(params["source"]["name"], params["report"]["study"], opening=strategy_id, month=month)
 
 
-def judged_worth(params: Params, study_id: str, sessions: int) -> Entry:
-    """The entry for a study of whether the asked forecaster is worth its price, with this many sessions of evidence."""
+def judged_worth(params: Params, study_id: str, training: Mapping[str, Any]) -> Entry:
+    """The entry for a study of whether the asked forecaster is worth its price, `training` as in `worth.json`.
+
+    Sessions of the training are no evidence of worth, but gates judge them too.
+    """
+    sessions = training["sessions_before"] + training["sessions_after"]
     source, model = params["source"]["name"], params["forecaster"]["model"]
     return Entry(source, params["report"]["study"], sessions=sessions, worth=study_id, forecaster=model)
 

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import fsum
+from datetime import date
 from typing import Self
 
 import polars as pl
@@ -16,8 +16,8 @@ from stages.tables.forecasts import FREE, MIX, is_local, is_untrained, makers
 from stages.trading.performance import book_of
 from stages.trading.simulate import trade_each
 from stages.trading.strategy import Strategy
-from stages.worth.day_values import compare, symbol_days
-from stages.worth.money import ASKED, money_days, rules_of_sides, swing_bp
+from stages.worth.day_values import QUESTION, compare, symbol_days
+from stages.worth.money import ASKED, Swing, money_days, planned_bp, rules_of_sides, swing_of
 from stages.worth.series import Comparison, LeftOut, Sides, cells_of
 
 
@@ -26,13 +26,13 @@ class SymbolEvidence:
     """What a symbol adds: its days by what is compared, what was left out, and its P&L by side.
 
     *Tables*: `calibrated` holds the sessions in which asked forecasts are calibrated; the others as in `Sides` and
-    `money_days`. `makers` are those of its asked forecasts; `swing_bp` is 0 where it may not trade.
+    `money_days`. `makers` are those of its asked forecasts; `swing` is None where it may not trade.
     """
 
     days: Mapping[Comparison, pl.DataFrame]
     left_out: LeftOut
     net_bp: Mapping[str, pl.DataFrame]
-    swing_bp: float
+    swing: Swing | None
     calibrated: pl.Series
     makers: Sequence[str]
 
@@ -67,8 +67,8 @@ class CompareSymbol:
         return SymbolEvidence(
             days={one: symbol_days(results[one.free].questions, one.column, one.horizon_min) for one in self.compared},
             left_out=LeftOut(mix.void, mix.uncalibrated, mix.no_scale),
-            net_bp=self._net_bp(symbol, pl.concat([judged, sides[MIX]]), bars),
-            swing_bp=swing_bp(judged, rule, symbol) if rule and symbol in rule.whitelist else 0.0,
+            net_bp=self._net_bp(symbol, _at_the_same(judged, sides[MIX]), bars),
+            swing=swing_of(judged, rule, symbol) if rule and symbol in rule.whitelist else None,
             calibrated=judged.filter("calibrated")["session"].unique(),
             makers=makers(judged),
         )
@@ -92,14 +92,25 @@ class CompareSymbol:
         parts = [evidence for _, evidence in symbols]
         sources = [source for part in parts for source in part.makers]
         net_bp = {side: pl.concat([part.net_bp[side] for part in parts if side in part.net_bp]) for side in self.rules}
-        planned_bp = fsum(part.swing_bp for part in parts)
         calibrated = {day for part in parts for day in part.calibrated}
+        swings = [part.swing for part in parts if part.swing is not None]
+        trading = len(self.rules[ASKED].whitelist) if self.rules else 0
+        planned = planned_bp(swings, trading, min(calibrated, default=date.max))
         return Sides(
             days={comparison: pl.concat(part.days[comparison] for part in parts) for comparison in self.compared},
             left_out=LeftOut(*(sum(counts) for counts in zip(*(part.left_out for part in parts), strict=True))),
             weights=weights,
             calls=calls,
-            money=money_days(net_bp, planned_bp, calls.filter(pl.col("session").is_in(calibrated)), params),
+            money=money_days(net_bp, planned, calls.filter(pl.col("session").is_in(calibrated)), params),
             learns_here=is_local(sources),
             untrained=is_untrained(sources),
         )
+
+
+def _at_the_same(asked: pl.DataFrame, free: pl.DataFrame) -> pl.DataFrame:
+    """Both sides' forecasts, the free ones where the asked ones are calibrated too.
+
+    What is free answers also where only another history was asked, and would trade there alone.
+    """
+    both = asked.filter("calibrated").select(QUESTION)
+    return pl.concat([asked, free.join(both, on=QUESTION, how="semi", maintain_order="left")])

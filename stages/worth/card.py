@@ -66,7 +66,7 @@ def _not_worth_it(worth: Document) -> tuple[str, str, str]:
     else:
         why = f"Nothing you would pay for: surely less than {_asked(worth)} better than what is free."
     against = "Evidence against a gain" if in_money(worth) else f"Evidence against {_asked(worth)}"
-    left = worth["planned_sessions"] - worth["sessions"]
+    left = max(worth["planned_sessions"] - _bought(worth), 0)
     verb = "is" if left == 1 else "are"
     saved = f"The {_sessions(left)} left of the plan{_calls(worth, left, '({})')} {verb} saved." if left else ""
     return (
@@ -78,6 +78,12 @@ def _not_worth_it(worth: Document) -> tuple[str, str, str]:
         ),
         _joined("" if worth["rehearsal"] else "Stop buying.", saved),
     )
+
+
+def _bought(worth: Document) -> int:
+    """The sessions of evidence that are bought: a step or a whole run may go beyond the one that decides."""
+    judged = int(worth["sessions"])
+    return judged if worth["rehearsal"] else max(judged, worth["training"]["sessions_after"])
 
 
 def _not_yet_known(worth: Document) -> tuple[str, str, str]:

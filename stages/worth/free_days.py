@@ -2,11 +2,12 @@
 
 Pairs of free forecasts stand for the asked one and the best free one: `close` are ewma_fhs and har, `usual` are
 persistence and the mix, `far` are seasonal and the mix. Where candidates are missing or do not differ, another pair
-takes the place of theirs.
+takes the place of theirs, at last that of an asked forecaster which is itself a candidate. The mix leaves that one out,
+as in the study. A day counts where half of the symbols are answered.
 
 *Tables*: `Quantiles` of free forecasts with outcomes (`calibration.past.with_outcomes`).
 *Units*: deviations of a day are shares of the expected loss.
-*Time*: days before the first asked session, where there are enough of them.
+*Time*: days before the first asked session, where there are enough of them, else the first days of all.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,17 @@ from stages.worth.day_values import SHAPE, compare, day_values
 
 PAIRS = {"usual": ("persistence", MIX), "close": ("ewma_fhs", "har"), "far": ("seasonal", MIX)}
 ENOUGH_DAYS = 10
+SESSIONS = 20  # that a deviation rests on, where some of them are asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """What is asked: symbols, the judged horizon, the name of the asked forecaster, and `worth.eta`."""
+
+    symbols: Sequence[str]
+    horizon_min: int
+    asked: str
+    eta: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,18 +52,21 @@ class Deviations:
     by_symbol: dict[str, float]
 
 
-def deviations(
-    free: pl.DataFrame, first_asked: date, symbols: Sequence[str], horizon_min: int, eta: float
-) -> Deviations | None:
-    """From the sessions before the first asked one, or from all where these are too few.
+def deviations(free: pl.DataFrame, first_asked: date, asking: Asking) -> Deviations | None:
+    """From the sessions before the first asked one, or from the first of all where these are too few.
 
     None where no pair differs on two days or more, as with one candidate.
     """
-    names = {name.removeprefix(FREE) for name in free["model"].unique()} | {MIX}
-    pairs = {kind: pair for kind, pair in PAIRS.items() if set(pair) <= names}
-    early = free.filter(pl.col("session") < first_asked)
-    rows = early if early["session"].n_unique() >= ENOUGH_DAYS else free
-    sides = _by_name(rows.filter(horizon_min=horizon_min), eta)
+    symbols, horizon_min = asking.symbols, asking.horizon_min
+    names = {name.removeprefix(FREE) for name in free["model"].unique()}
+    days = early_days(free, first_asked, symbols)
+    days = days if len(days) >= ENOUGH_DAYS else _days(free, symbols)[:SESSIONS]
+    if not (days and names - {asking.asked}):
+        return None
+    every = PAIRS | {"asked": (asking.asked, MIX)}
+    pairs = {kind: pair for kind, pair in every.items() if set(pair) <= {*names, MIX}}
+    rows = free.filter(pl.col("session").is_in(days))
+    sides = _by_name(rows.filter(horizon_min=horizon_min), asking)
     sds = {kind: _deviation(sides[a], sides[b], symbols, horizon_min) for kind, (a, b) in pairs.items()}
     sds = {kind: sd for kind, sd in sds.items() if sd > 0}
     if not sds:
@@ -69,7 +84,7 @@ def deviations(
 
     spread = {kind: sds.get(kind, next(iter(sds.values()))) for kind in PAIRS}
     return Deviations(
-        days=rows["session"].n_unique(),
+        days=len(days),
         usual=usual,
         pairs=spread,
         by_snapshot=alone("snapshot_et"),
@@ -77,9 +92,21 @@ def deviations(
     )
 
 
-def _by_name(free: pl.DataFrame, eta: float) -> dict[str, pl.DataFrame]:
+def early_days(free: pl.DataFrame, first_asked: date, symbols: Sequence[str]) -> list[date]:
+    """The days before the first asked session that count."""
+    return [day for day in _days(free, symbols) if day < first_asked]
+
+
+def _days(free: pl.DataFrame, symbols: Sequence[str]) -> list[date]:
+    """The days that count, oldest first."""
+    answered = free.group_by("session").agg(n=pl.col("symbol").n_unique()).sort("session")
+    days: list[date] = answered.filter(2 * pl.col("n") >= len(symbols))["session"].to_list()
+    return days
+
+
+def _by_name(free: pl.DataFrame, asking: Asking) -> dict[str, pl.DataFrame]:
     """Each forecast as answered, in the columns that a comparison reads, and their mix."""
-    mixed, _ = free_mix(free, "", eta)
+    mixed, _ = free_mix(free, asking.asked, asking.eta)
     rows = as_answered(pl.concat([free.select(mixed.columns), mixed])).with_columns(calibrated=pl.lit(True))
     parts = rows.partition_by("model", as_dict=True)
     return {str(model).removeprefix(FREE): part for (model,), part in parts.items()}

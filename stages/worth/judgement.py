@@ -4,9 +4,10 @@ The verdict is that of one series of days, the question `worth.decide_by` at the
 forecast (`free_mix`). Beside it, without a verdict: the other two questions, the answers before calibration, each free
 forecast by itself, and the other horizons and single symbols, of which e-BH says which hold together.
 
-*Tables*: `worth.json`. `decided_on` is the session that decided; `sessions` and `calls` count up to it, or all so far.
-`e_better` and `e_small` are those of that day, `most_better` and `most_small` the largest until then, which decide.
-`free_weights` are the last of the free mix. `rehearsal`: the forecaster is local or the market artificial.
+*Tables*: `worth.json`. `decided_on` is the session that decided; `sessions` and `calls` count up to it, to the end of
+the plan, or all so far, `calls` also those of sessions that are no evidence. `e_better` and `e_small` are those of that
+day, `most_better` and `most_small` the largest until then, which decide.
+`free_weights` are the last of the free mix. `rehearsal`: the forecaster is local.
 `calls_a_session` and `step` say what the next sessions cost. `more_sessions` are quartiles of what the verdict still
 takes; a quartile beyond the plan is null, and so is the pair where nothing can be said.
 *Units*: as in `tables/worth.py`; E is to 1.
@@ -41,9 +42,9 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
     money, calls = sides.money, sides.calls
     findings = {(one.question, one.cell): (one, one.judged()) for one in series_of(study, sides)}
     series, finding = findings[study.worth.decide_by, PRIMARY]
-    last = series.counted[finding.days - 1] if finding.days else None
+    goes_on = finding.state == State.NOT_YET_KNOWN
+    last = date.max if goes_on else series.counted[finding.days - 1]
     later = money.calls if money.calls.height else calls  # before them, a longer history may not be asked yet
-    undecided = finding.state == State.NOT_YET_KNOWN and len(finding.by_day.x) > 0
     result = verdict_fields(finding, series.counted, series.terms) | {
         "study_id": name,
         "model": study.forecaster.model,
@@ -51,15 +52,15 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
         "horizon_min": primary_horizon(study),
         "decide_by": study.worth.decide_by,
         "rehearsal": sides.learns_here,
-        "calls": 0 if last is None else int(calls.filter(pl.col("session") <= last)["calls"].sum()),
+        "calls": int(calls.filter(pl.col("session") <= last)["calls"].sum()),
         "calls_a_session": int(np.median(later["calls"])) if later.height else 0,
         "step": STEP_SESSIONS,
         "free_weights": dict(sides.weights),
         "training": _training(study, series, untrained=sides.untrained),
         "money": _money(study, *findings[MONEY, PRIMARY], money),
-        "more_sessions": more_sessions(finding.by_day.x, series.terms) if undecided else None,
+        "more_sessions": more_sessions(finding.by_day.x, series.terms) if goes_on and len(finding.by_day.x) else None,
     }
-    beside = _beside(findings, study.worth.alpha) | {
+    beside = _beside(findings, study.worth.alpha / (1 + study.worth.prior_studies)) | {
         "seen": _seen(series),
         "left_out": sides.left_out._asdict() | {"days_set_aside": findings[SHAPE, PRIMARY][0].set_aside},
     }
@@ -67,8 +68,9 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
 
 
 def last_weights(weights: pl.DataFrame, study: StageStudy) -> dict[str, float]:
-    """The weights of the mix by name in the last session, at the primary horizon."""
-    mine = weights.filter(horizon_min=primary_horizon(study))
+    """The weights of the mix by name in the last session, at the horizon that decides."""
+    in_money = study.worth.decide_by == MONEY
+    mine = weights.filter(horizon_min=study.rules.horizon_min if in_money else primary_horizon(study))
     last = mine.filter(pl.col("session") == pl.col("session").max())
     return {
         model.removeprefix(FREE): weight for model, weight in last.select("model", "weight").sort("model").iter_rows()
@@ -146,7 +148,8 @@ def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays
 def _beside(findings: Mapping[tuple[str, str], tuple[Series, Finding]], alpha: float) -> dict[str, Any]:
     """What stands beside the verdict; `holds` says which of the horizons and symbols hold together today.
 
-    e-BH takes E of one day: the largest of all days is on average above 1 also where nothing is better.
+    e-BH takes E of one day: the largest of all days is on average above 1 also where nothing is better. Earlier studies
+    lower `alpha`, as they raise the threshold of the verdict.
     """
     secondary = [key for key in findings if key[1].startswith(("horizon=", "symbol="))]
     days = [findings[key][1].by_day.log_e_better for key in secondary]

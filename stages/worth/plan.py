@@ -1,47 +1,91 @@
 """The plan of a study that grows: where it ends, and that the holdout begins behind it.
 
+*Tables*: `asked` has a row for every session with a question, oldest first: `session`, and how many questions with the
+judged history (`rules.history_days`) it asks, `outcomes`, of how many `symbols`.
 *Time*: a holdout that is counted from the end of the record would slide as the study grows, and hand sealed days to the
 search. So a study that is bought in steps states the day from which on sessions are held out, behind its plan.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import date, timedelta
 from math import ceil
+
+import polars as pl
 
 from stages.errors import ConfigurationError
 from stages.params.study import StageStudy
 from stages.sessions.calendar import trading_calendar
 
+SESSIONS_A_YEAR = 250  # at least
+
+
+def asked_by_session(study: StageStudy, schedule: pl.DataFrame) -> pl.DataFrame:
+    """Table `asked` of a `Schedule`."""
+    judged = pl.col("history_days") == study.rules.history_days
+    counts = {"outcomes": judged.sum().cast(pl.Int64), "symbols": pl.col("symbol").filter(judged).n_unique()}
+    by_session = schedule.filter(status="ok").group_by("session").agg(**counts)
+    return by_session.with_columns(pl.col("symbols").cast(pl.Int64)).sort("session")
+
+
+def with_whole(study: StageStudy, asked: pl.DataFrame, sessions: Sequence[date]) -> pl.DataFrame:
+    """`asked`, and later sessions in which every symbol is asked at every snapshot."""
+    symbols = len(study.universe.symbols)
+    later = pl.DataFrame({"session": sessions}, schema={"session": pl.Date}).with_columns(
+        outcomes=pl.lit(symbols * study.requests.snapshots_a_session, pl.Int64), symbols=pl.lit(symbols, pl.Int64)
+    )
+    return pl.concat([asked, later])
+
 
 def calibrating_sessions(study: StageStudy) -> int:
-    """How many sessions pass before any forecast is calibrated: no day of evidence, but paid for.
+    """How many sessions that ask everything pass before any forecast is calibrated.
 
     Every symbol and snapshot of a session is one outcome of the widest group, and a correction uses earlier sessions.
     """
-    outcomes = len(study.universe.symbols) * len(study.requests.snapshots_et)
+    outcomes = len(study.universe.symbols) * study.requests.snapshots_a_session
     return ceil(study.calibration.outcomes_needed / outcomes)
 
 
-def sessions_before_evidence(study: StageStudy, asked: Sequence[date], judged: date) -> int:
-    """How many of the asked sessions pass before the first of evidence: they calibrate, or lie in the training.
+def evidence_sessions(study: StageStudy, asked: pl.DataFrame) -> list[date]:
+    """The asked sessions that may be evidence: calibrated, of half of the symbols, and after the training.
 
-    `judged`: the first session that asks the judged history (`rules.history_days`); others may be asked before it.
+    Money counts days of fewer symbols too. Whether an outcome is void is not known before.
     """
-    until = study.forecaster.trained_until
-    calibrated = bisect_left(asked, judged) + calibrating_sessions(study)
-    return max(calibrated, 0 if until is None else bisect_right(asked, until))
+    window, until = study.calibration.window_sessions, study.forecaster.trained_until
+    before = pl.col("outcomes").cum_sum().shift(1, fill_value=0)
+    known = before - before.shift(window, fill_value=0)
+    may = (known >= study.calibration.outcomes_needed) & (pl.col("outcomes") > 0)
+    half = 0 if study.worth.decide_by == "money" else len(study.universe.symbols)
+    whole = 2 * pl.col("symbols") >= half
+    return asked.filter(may & whole & (pl.col("session") > (until or date.min)))["session"].to_list()
 
 
-def planned_end(study: StageStudy, asked: Sequence[date], judged: date) -> date:
-    """The last session of the plan; `asked`: every session of the record with a question, oldest first."""
-    sessions = sessions_before_evidence(study, asked, judged) + study.worth.planned_sessions
-    if sessions <= len(asked):
-        return asked[sessions - 1]
-    ahead, years = sessions - len(asked), sessions // 250 + 2
-    last = asked[-1]
-    calendar: list[date] = trading_calendar(last, date(last.year + years, 12, 31))["session"].sort().to_list()
-    return calendar[ahead]
+def sessions_before_evidence(study: StageStudy, asked: pl.DataFrame) -> int:
+    """How many of the asked sessions pass before the first of evidence, also those that are still to come."""
+    first, known = _nth_of_evidence(study, asked, 0)
+    return known.index(first)
+
+
+def planned_end(study: StageStudy, asked: pl.DataFrame) -> date:
+    """The last session of the plan."""
+    return _nth_of_evidence(study, asked, study.worth.planned_sessions - 1)[0]
+
+
+def _nth_of_evidence(study: StageStudy, asked: pl.DataFrame, place: int) -> tuple[date, list[date]]:
+    """The session of evidence at this place, and all asked ones up to it; behind the record, where need be."""
+    evidence = evidence_sessions(study, asked)
+    if place >= len(evidence):
+        asked = _far_ahead(study, asked)
+        evidence = evidence_sessions(study, asked)
+    return evidence[place], asked["session"].to_list()
+
+
+def _far_ahead(study: StageStudy, asked: pl.DataFrame) -> pl.DataFrame:
+    """`asked`, and as many sessions of the exchange after it as the plan needs."""
+    last, many = asked["session"][-1], study.worth.planned_sessions + calibrating_sessions(study)
+    until = max(last, study.forecaster.trained_until or last)
+    end = date(until.year + many // SESSIONS_A_YEAR + 1, 12, 31)
+    return with_whole(study, asked, trading_calendar(last, end)["session"].to_list()[1:])
 
 
 def searched(study: StageStudy, asked: Sequence[date]) -> int:

@@ -45,7 +45,7 @@ class Wait:
 class Setup:
     """What one session of the study buys; `sessions_before` are bought before the first of evidence, by `calls_before`.
 
-    Those may buy less each, as before a longer history can be asked too.
+    Those may buy less each, as before a longer history can be asked too, and cost `price_before` together.
     """
 
     symbols: Sequence[str]
@@ -54,6 +54,7 @@ class Setup:
     sessions_before: int
     calls_before: int
     price_per_call: float | None
+    price_before: float = 0.0
 
 
 def waits(sd: float, terms: Terms, advantages: Sequence[float] = ADVANTAGES) -> list[Wait]:
@@ -107,7 +108,8 @@ def before_you_buy(setup: Setup, sds: Mapping[str, float], pair: Sequence[str], 
     """
     usual, *ends = (waits(sds[name], terms) for name in ("usual", "close", "far"))
     one, other = ("the best free forecast" if name == MIX else name for name in pair)
-    sessions, calls = terms.planned_sessions, terms.planned_sessions * setup.calls_a_session
+    sessions = setup.sessions_before + terms.planned_sessions
+    calls = setup.calls_before + terms.planned_sessions * setup.calls_a_session
     head = (
         f"Before you buy ({shorten(setup.symbols)}, {count(setup.snapshots, 'snapshot')}, "
         f"{count(setup.calls_a_session, 'call')} a session, at most {count(sessions, 'session')} = "
@@ -133,7 +135,8 @@ def _line(wait: Wait, ends: Sequence[Wait], setup: Setup) -> str:
     known_days = sorted(one.median + setup.sessions_before for one in (wait, *ends) if one.median is not None)
     first, last = known_days[0], known_days[-1]
     span = f" ({first} or more)" if len(known_days) <= len(ends) else f" ({first} to {last})" * (first < last)
-    paid = "" if setup.price_per_call is None else f", at a price of {calls * setup.price_per_call:,.2f}"
+    priced = setup.price_before + wait.median * setup.calls_a_session * (setup.price_per_call or 0.0)
+    paid = "" if setup.price_per_call is None else f", at a price of {priced:,.2f}"
     return f"{named}: {word} after about {count(days, 'session')}{span}, {count(calls, 'call')}{paid}; {known}"
 
 

@@ -5,8 +5,10 @@ from datetime import date
 import pytest
 
 from stages.commands import worth
+from stages.errors import ConfigurationError
 from stages.sessions.calendar import trading_calendar
 from tests.worth.test_card import OPEN
+from tests.worth.test_plan import asked
 
 SESSIONS = trading_calendar(date(2024, 10, 29), date(2025, 3, 31))["session"].sort().to_list()
 
@@ -19,7 +21,7 @@ def steps(project, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     project.edit("conf/worth/default.yaml", "planned_sessions: 120", "planned_sessions: 20")
     project.run("params")
     found: list[str] = []
-    monkeypatch.setattr(worth, "_asked_sessions", lambda _: (SESSIONS, SESSIONS[0]))
+    monkeypatch.setattr(worth, "_asked_sessions", lambda _: asked(sessions=SESSIONS))
     monkeypatch.setattr(worth, "_judged", lambda step: found.append(step) or OPEN)
     return found
 
@@ -59,6 +61,25 @@ def test_a_step_longer_than_the_plan_asks_the_plan(project, steps):
     project.run("study", "--step", "40")
 
     assert steps[0] == f"study: to {SESSIONS[23]}", "20 behind the four that calibrate"
+
+
+@pytest.mark.parametrize("before", ["null", f'"{SESSIONS[2]}"'])
+def test_the_first_step_asks_the_judged_history(project, steps, monkeypatch: pytest.MonkeyPatch, before):
+    """Shorter histories alone are asked on seven sessions: a step that ends there would buy what nobody can judge."""
+    project.edit("conf/requests/four_snapshots.yaml", "last_session: null", f"last_session: {before}")
+    project.run("params")
+    monkeypatch.setattr(worth, "_asked_sessions", lambda _: asked(*[(0, 0)] * 7, sessions=SESSIONS))
+    project.run("study", "--step", "5")
+
+    assert steps[:2] == [f"study: to {SESSIONS[n]}" for n in (7, 12)]
+
+
+def test_a_judged_history_that_the_record_never_asks_buys_nothing(project, steps, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(worth, "_asked_sessions", lambda _: asked(then=(0, 0), sessions=SESSIONS))
+    monkeypatch.setattr(worth, "require_sealed", lambda *_: None)
+    with pytest.raises(ConfigurationError, match=r"no session of the record can ask rules\.history_days 40"):
+        project.run("study", "--step", "5")
+    assert steps == []
 
 
 def test_what_was_asked_behind_it_stays(project, steps):

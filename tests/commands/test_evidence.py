@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 
@@ -14,7 +15,7 @@ from stages.params.study import Study
 from stages.questions.market import Market
 from stages.questions.schedule import plan_questions
 from stages.tables.forecasts import Quantiles
-from stages.worth import price_of_evidence
+from stages.worth import free_days, price_of_evidence
 from stages.worth.free_days import Deviations
 from tests.architecture.dependencies import ROOT
 from tests.features.made_bars import made_calendar
@@ -85,7 +86,7 @@ def test_where_nothing_ran_free_forecasts_are_made_and_no_file_is_written(market
     """Of 16 sessions, 14 have two before them; too few are left to warm up, so that all 14 count."""
     head, *_, source = [line for line in said(document(), market) if not line.startswith("Most evidence")]
     assert head.startswith(
-        "Before you buy (NULL, STRONG, 2 snapshots, 2 calls a session, at most 40 sessions = 80 calls"
+        "Before you buy (NULL, STRONG, 2 snapshots, 2 calls a session, at most 50 sessions = 100 calls"  # ten calibrate
     )
     assert re.match(r"This holds with worth\.planned_sd: 0\.0\d+, proposed by 14 sessions of free forecasts", source)
     assert source.endswith("(params state 0.05).")
@@ -120,6 +121,53 @@ def test_a_run_with_these_params_is_read(market, workspace, monkeypatch):
     assert said(document(), market)[0].startswith("No two free forecasts differ")
 
 
+@pytest.mark.parametrize("warmup", [0, 3])
+def test_it_says_the_same_of_a_run_that_answered_all_sessions_as_where_nothing_ran(market, monkeypatch, warmup):
+    """Of fourteen sessions the first six count, however many a run has answered since, sealed ones included."""
+    for module in (evidence, free_days):
+        monkeypatch.setattr(module, "SESSIONS", 6)
+    study = Study.parse(document(worth={"warmup_sessions": warmup}))
+    schedule, questions = plan_questions(
+        market, study.universe.symbols, study.requests, study.forecaster.model_spec, study.quality
+    )
+    alone = list(evidence_lines(study, market, schedule, questions, ran=False))
+    assert any("proposed by 6 sessions of free forecasts" in line for line in alone)
+    every = evidence._answers(study, market, schedule, schedule["session"].unique().to_list())
+    evidence.QUANTILES.parent.mkdir(parents=True)
+    every.write_parquet(evidence.QUANTILES)
+    assert list(evidence_lines(study, market, schedule, questions, ran=True)) == alone
+
+
+def test_a_session_counts_as_bought_before_evidence_only_if_it_is_asked(market, known):
+    """Trained until the tenth asked session of the fourteen, of which four are skipped: six are bought for nothing."""
+    days = CALENDAR["session"].sort().to_list()
+    unasked = {"skip_sessions": [str(day) for day in days[4:8]]}
+    lines = said(document(requests=unasked, forecaster={"trained_until": str(days[11])}), market)
+    # Forty outcomes take ten sessions of four, the last of which is the last of the record.
+    assert "The first 10 sessions (20 calls) bring no evidence yet; they are counted." in lines
+    calm = {"min_outcomes": 8, "methods": ["cqr"], "method": "cqr"}
+    lines = said(document(requests=unasked, forecaster={"trained_until": str(days[11])}, calibration=calm), market)
+    assert "The first 6 sessions (12 calls) bring no evidence yet; they are counted." in lines
+
+
+@pytest.mark.parametrize("last", [None, 4, 9, 14])
+def test_the_plan_is_the_same_wherever_the_asked_span_ends(market, known, last):
+    """Of history 2 the first two sessions are left, of the judged 8 six more; the fourth of the asked ones, a step of
+    `make study`, asks no judged history yet."""
+    days = CALENDAR["session"].sort().to_list()
+    end = {"last_session": None if last is None else str(days[1 + last])}
+    lines = said(document(requests=end | {"history_days": [2, 8]}, rules={"history_days": 8}), market)
+    assert "2 snapshots, 4 calls a session" in lines[0]
+    assert "The first 16 sessions (52 calls) bring no evidence yet; they are counted." in lines
+
+
+def test_snapshots_beyond_the_cap_are_not_told(market, known):
+    """One of two snapshots: two outcomes a session calibrate after twenty sessions, six behind the fourteen."""
+    lines = said(document(requests={"max_snapshots_per_day": 1}), market)
+    assert "(NULL, STRONG, 1 snapshots, 1 calls a session, at most 60 sessions = 60 calls;" in lines[0]
+    assert "The first 20 sessions (20 calls) bring no evidence yet; they are counted." in lines
+
+
 @pytest.mark.parametrize("candidates", [["persistence"], ["har"], ["persistence", "command"], ["command"]])
 def test_without_two_free_forecasts_it_says_so_and_no_more(market, candidates):
     """A program is never run by a plan, so it counts for none."""
@@ -142,6 +190,12 @@ def test_money_is_told_where_a_price_is_stated(market, known):
     by_call = prices(price_per_call=0.5)
     assert len(by_call) >= 3
     assert by_call == [(calls, f"{0.5 * calls:,.2f}") for calls, _ in by_call]
+
+
+def test_packed_requests_are_said_to_be_fewer_than_the_calls_that_are_counted(market, known):
+    packed = [said(document(api={"pack": pack}), market) for pack in ("none", "snapshots")]
+    assert packed[1][1:] == packed[0]
+    assert packed[1][0].endswith("api.pack: snapshots sends fewer.")
 
 
 def test_where_money_decides_the_plan_says_that_it_is_of_shape(market, known):
@@ -168,6 +222,21 @@ def test_tokens_have_a_price_too(market, known, monkeypatch):
     line = next(line for line in said(document(worth={"price_per_million_tokens": 2.0}), market) if "price" in line)
     calls = int(line.split(" calls, ")[0].split()[-1])
     assert f"at a price of {3.0 * calls:,.2f};" in line
+
+
+def test_sessions_that_ask_less_cost_less(market, known, monkeypatch):
+    """Three sessions of a short history take 2 calls and 1 million tokens each; later ones, of both, 4 calls and 8."""
+    real = evidence.calls_by_session
+    tokens = pl.when(pl.col("calls") == 2).then(1_000_000).otherwise(8_000_000)
+    monkeypatch.setattr(evidence, "calls_by_session", lambda asked: real(asked).with_columns(tokens=tokens))
+    of_both = {"requests": {"history_days": [2, 5]}, "rules": {"history_days": 5}}
+    lines = said(document(worth={"price_per_million_tokens": 1.0}, **of_both), market)
+    assert any(line.startswith("The first 13 sessions (46 calls)") for line in lines)  # 3 * 1 + 10 * 8 = 83
+    priced = [line for line in lines if "price" in line]
+    for line in priced:
+        calls = int(line.split(" calls, ")[0].split()[-1])
+        assert f"at a price of {83 + 2.0 * (calls - 46):,.2f};" in line
+    assert priced
 
 
 def test_snapshots_and_symbols_are_named_by_how_little_days_differ_with_them(market, known):

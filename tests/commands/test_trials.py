@@ -66,11 +66,12 @@ def recorded_run(project, swept: list[str], stated: str, opened: str | None = No
     rules = {"params.yaml": {"rules": project.params()["rules"], "split.holdout_from": None}}
     status = {"status": "OPEN" if opened else "SEALED", "strategy_id": opened or "s0", "trading": []}
     status["months"] = dict.fromkeys(months)
+    training = {"sessions_before": 0, "sessions_after": 30}
     tables = {
         "sweep": (RANKING, COLUMNS + "".join(f"{combo},{ratio(n)},63\n" for n, combo in enumerate(swept))),
         "backtest": (STATED, f"{COLUMNS}{stated},,63\n"),
         "evaluate": (VERDICT, json.dumps(status)),
-        "judge_worth": (WORTH, json.dumps({"study_id": "w00000000007", "training": {"sessions_after": 30}})),
+        "judge_worth": (WORTH, json.dumps({"study_id": "w00000000007", "training": training})),
     }
     digests = {path: cached(project, content) for path, content in tables.values()}
     stages = {
@@ -166,7 +167,7 @@ def test_a_count_is_lowered_by_a_grid_that_holds_what_was_counted_and_not_where_
 def test_other_studies_of_worth_are_written_as_prior_studies_and_never_forgotten(project):
     here = study_id(project.params())
     for name in ("w00000000001", "w00000000002", here):
-        log_study(name, 10)
+        log_study(name, {"sessions_before": 0, "sessions_after": 10})
     said = project.run("trials")
     assert "3 studies of worth" in said
     assert "2 other studies judged whether seasonal is worth its price on this source." in said

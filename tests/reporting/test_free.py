@@ -1,5 +1,7 @@
 """The asked model beside the free ones on the page: the same questions, in plain words, and what may be memory."""
 
+from dataclasses import replace
+
 import pytest
 
 from stages.reporting.free import free
@@ -65,6 +67,10 @@ def test_the_mix_is_named_as_what_never_trades_and_leaves_out_an_asked_free_fore
     also = [one | {"model": "free:seasonal"} for one in metrics()["free"] if one["model"] == "seasonal"]
     told = free(with_scores(free=[*metrics()["free"], *also])).sentences
     assert "The asked forecaster is itself free, so the best free forecast leaves seasonal out." in told
+    program = with_scores(free=[*metrics()["free"], *(one | {"model": "free:command"} for one in also)])  # of any model
+    asked = program.config | {"forecaster": program.config["forecaster"] | {"name": "command"}}
+    told = free(replace(program, config=asked)).sentences
+    assert "The asked forecaster is itself free, so the best free forecast leaves command out." in told
 
 
 @pytest.mark.parametrize(

@@ -186,8 +186,9 @@ def test_rows_of_a_table_read_as_text_are_the_same_entry():
 
 def test_a_study_of_worth_counts_once_for_its_forecaster_and_source_and_at_every_length_it_was_looked_at():
     other = with_value("forecaster.model", "x"), with_value("source.name", "x")
-    log = [judged_worth(PARAMS, name, sessions) for name, sessions in (("w1", 5), ("w1", 10), ("w1", 10), ("w2", 0))]
-    log += [*(judged_worth(params, "w3", 5) for params in other), judged(PARAMS, "a")]
+    five, ten, none = ({"sessions_before": 0, "sessions_after": days} for days in (5, 10, 0))
+    log = [judged_worth(PARAMS, name, days) for name, days in (("w1", five), ("w1", ten), ("w1", ten), ("w2", none))]
+    log += [*(judged_worth(params, "w3", five) for params in other), judged(PARAMS, "a")]
     family = PARAMS["source"]["name"], PARAMS["forecaster"]["model"]
 
     assert [prior_studies(log, now, *family) for now in ("w1", "w2", "w4")] == [1, 1, 2]

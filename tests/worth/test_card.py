@@ -119,6 +119,15 @@ def test_a_step_of_a_study_is_told_in_one_line():
     assert line(OPEN | {"estimate": None, "sessions": 0, "calls": 0}) == "0 sessions, 0 calls: NOT YET KNOWN"
 
 
+def test_sessions_that_are_bought_already_are_not_said_to_be_saved():
+    """Of 120 planned, 86 decided and 90 are bought; what a rehearsal shows is what a purchase would save."""
+    beyond = NOT_WORTH | {"training": UNKNOWN | {"sessions_after": 90}}
+    assert card(beyond)[2] == "Stop buying. The 30 sessions left of the plan (240 calls) are saved."
+    assert card(beyond | {"rehearsal": True})[2] == "The 34 sessions left of the plan are saved."
+    for bought in (120, 125):
+        assert card(NOT_WORTH | {"training": UNKNOWN | {"sessions_after": bought}})[2] == "Stop buying."
+
+
 def test_days_that_the_model_may_have_seen_count_for_nothing_and_the_card_says_so():
     training = UNKNOWN | {"trained_until": "2024-10-01", "sessions_before": 41, "sessions_after": 20}
     says = "41 of 61 sessions lie before the end of its training, 2024-10-01, and count for nothing."

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from stages.tables.forecasts import QUANTILES
-from stages.worth.free_days import Deviations, deviations
+from stages.worth.free_days import Asking, Deviations, deviations
 
 FIRST = date(2024, 1, 1)
 LOW, HIGH = (-20.0, -10.0, 0.0, 10.0, 20.0), (-16.0, -6.0, 4.0, 14.0, 24.0)
@@ -57,8 +57,12 @@ def frame(days: int, moves: tuple[str, str] | None = None, quiet_from: int = 99,
     )
 
 
-def told(free: pl.DataFrame, first_asked: date = FIRST, eta: float = 0.0) -> Deviations:
-    found = deviations(free, first_asked, ("A", "B"), 10, eta)
+def asking(*symbols: str, asked: str = "timegpt", eta: float = 0.0) -> Asking:
+    return Asking(symbols=symbols or ("A", "B"), horizon_min=10, asked=asked, eta=eta)
+
+
+def told(free: pl.DataFrame, first_asked: date = FIRST, asked: str = "timegpt") -> Deviations:
+    found = deviations(free, first_asked, asking(asked=asked))
     assert found is not None
     return found
 
@@ -95,6 +99,14 @@ def test_a_far_pair_stands_beside_the_usual_one_and_candidates_that_agree_are_no
     assert found.pairs == pytest.approx({"usual": usual, "far": far, "close": usual}, abs=1e-8)
 
 
+def test_the_mix_leaves_out_an_asked_forecaster_that_is_free():
+    """Of persistence and har, the mix is the other one; an asked har is apart from it by the whole way."""
+    free, right = frame(10, persistence=LOW, har=HIGH), deviation_of_turns(10, 0.8 / 3.02)
+    usual, other = told(free, asked="persistence"), told(free, asked="har")
+    assert usual.pairs["usual"] == other.pairs["usual"] == pytest.approx(right, abs=1e-8)
+    assert (usual.usual, other.usual) == (("persistence", "free_mix"), ("har", "free_mix"))
+
+
 def test_snapshots_and_symbols_alone_by_hand():
     """Prices move at one snapshot of one symbol: the other snapshot and the other symbol have equal days."""
     found = told(frame(10, ("A", "10:00"), ewma_fhs=LOW, har=HIGH))
@@ -115,6 +127,17 @@ def test_ten_days_before_the_first_asked_one_are_enough_and_nine_are_not():
     assert late.pairs["close"] == pytest.approx((GAP_STILL - GAP_MOVED) * sqrt(0.25 * 0.75 * 20 / 19), abs=1e-8)
 
 
+def test_days_with_fewer_than_half_of_the_symbols_do_not_count():
+    """B is listed after ten days of A, which alone is one of three: no day before the first asked one counts."""
+    free = frame(32, ewma_fhs=LOW, har=HIGH).filter((pl.col("symbol") == "A") | (pl.col("session") >= day_of(10)))
+    found = deviations(free, day_of(10), asking("A", "B", "C"))
+    assert found is not None
+    assert found.days == 20, "the first twenty with two of three"
+    right = deviation_of_turns(20, GAP_STILL - GAP_MOVED)
+    assert found.pairs == pytest.approx(dict.fromkeys(("usual", "close", "far"), right), abs=1e-8)
+    assert deviations(free.filter(symbol="A"), day_of(10), asking("A", "B", "C")) is None
+
+
 @pytest.mark.parametrize(
     "free",
     [
@@ -127,7 +150,12 @@ def test_ten_days_before_the_first_asked_one_are_enough_and_nine_are_not():
     ids=["persistence alone", "seasonal alone", "har alone", "no pair", "one day"],
 )
 def test_where_no_pair_differs_on_two_days_nothing_is_told(free):
-    assert deviations(free, FIRST, ("A", "B"), 10, 5.0) is None
+    assert deviations(free, FIRST, asking(eta=5.0)) is None
+
+
+def test_where_the_asked_forecaster_alone_answered_nothing_is_told():
+    """A program beside it is not run by a plan."""
+    assert deviations(frame(10, har=LOW), FIRST, asking(asked="har")) is None
 
 
 def test_a_snapshot_of_a_single_day_is_left_out():

@@ -122,6 +122,33 @@ def test_what_the_next_sessions_cost_is_known_from_those_that_are_calibrated():
     assert document["calls_a_session"] == 4
 
 
+def test_the_calls_so_far_are_also_those_of_sessions_that_are_no_evidence():
+    """Four calls on each of forty sessions: ten that calibrate, or all of them in the training, are paid too."""
+    sides = sides_of(calibrated_from=30)
+    seen = judge_worth(study_with(forecaster__trained_until="2024-12-31"), "w1", sides_of())[0]
+    assert (seen["state"], seen["sessions"], seen["calls"]) == ("NOT YET KNOWN", 0, 160)
+    few = judge_worth(study_with(worth__min_days=11), "w1", sides)[0]
+    assert (few["state"], few["sessions"], few["calls"]) == ("NOT YET KNOWN", 10, 160)
+    trailing = replace(
+        sides,
+        days={one: days.filter(pl.col("session") < FIRST_DAY + timedelta(35)) for one, days in sides.days.items()},
+    )
+    assert judge_worth(study_with(), "w1", trailing)[0]["calls"] == 160, "the last days have no outcome"
+    ended = judge_worth(
+        study_with(worth__planned_sessions=10, worth__min_days=10, worth__prior_studies=10**6), "w1", sides_of()
+    )[0]
+    assert (ended["state"], ended["sessions"], ended["calls"]) == ("NOT SHOWN", 10, 40), "the plan ended there"
+
+
+def test_earlier_studies_ask_more_of_what_holds_beside_the_verdict_too():
+    """NULL alone has the evidence of 120 that six comparisons need at 5 %; one earlier study asks for 240."""
+    for prior, held in ((0, True), (1, True), (10**6, False)):
+        cell = cell_of(
+            judge_worth(study_with(worth__prior_studies=prior), "w1", sides_of(r2=0.5))[0], "shape", "symbol=NULL"
+        )
+        assert cell["holds"] is held is (cell["e_better"] >= 6 * (1 + prior) / 0.05)
+
+
 def test_horizons_and_symbols_hold_together_or_not_and_nothing_else_is_asked_to():
     document, _ = judge_worth(study_with(), "w1", sides_of(r2=0.5))
     # Of six, the largest E must reach 6 / 0.05 = 120 and the second 60: one is far above, the others are below 15.
@@ -196,6 +223,8 @@ def test_the_weights_of_the_free_forecasts_are_those_of_the_last_session_at_the_
     free = {"session": days, "horizon_min": [10, 10, 20, 20] * 2, "model": ["free:seasonal", "free:har"] * 4}
     weights = pl.DataFrame(free | {"weight": [0.5, 0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8]})
     assert list(last_weights(weights, study_with()).items()) == [("har", 0.7), ("seasonal", 0.3)]
+    traded = {"worth__horizon_min": 5, "worth__notional": 1e4, "worth__decide_by": "money"}
+    assert last_weights(weights, study_with(**traded)) == {"har": 0.7, "seasonal": 0.3}, "the rule's own horizon"
 
 
 def test_figures_have_nine_decimals_and_what_is_not_finite_is_null():

@@ -10,7 +10,7 @@ from stages.params.worth import WorthParams
 from stages.tables.trades import Trades
 from stages.trading.performance import book_of
 from stages.worth.by_symbol import CompareSymbol, SymbolEvidence
-from stages.worth.money import MoneyDays, money_days, rules_of_sides, swing_bp
+from stages.worth.money import MoneyDays, Swing, money_days, planned_bp, rules_of_sides, swing_of
 from stages.worth.series import LeftOut
 from tests.trading.books import DOCUMENT, WHITELIST, calendar, session, strategy, trade
 
@@ -92,22 +92,23 @@ def at_snapshots(*sigmas: Sequence[float | None]) -> pl.DataFrame:
 def test_a_trade_may_swing_to_its_farther_barrier_or_as_far_as_time_allows(rules, swing):
     rule = strategy().with_rules(**{"max_hold_min": None, "horizon_min": 10} | rules)
     later = at_snapshots((None, None), (0.001, 0.003), (0.5, 0.5))
-    assert swing_bp(later, rule, "STRONG") == pytest.approx(swing)
-    assert swing_bp(later.head(2), rule, "STRONG") == swing_bp(later.clear(), rule, "STRONG") == 0.0
+    assert swing_of(later, rule, "STRONG") == (session(1), pytest.approx(swing))
+    assert swing_of(later.head(2), rule, "STRONG") is swing_of(later.clear(), rule, "STRONG") is None
 
 
 def test_where_a_tick_is_more_than_the_volatility_a_trade_swings_by_ticks_as_the_rule_does():
     """A cent of 2.00 is 50 bp: barriers lie no nearer."""
     rule = strategy().with_rules(max_hold_min=None, s_stop=1.0, s_take=2.0)
     cheap = at_snapshots((0.001, 0.007)).with_columns(last=pl.lit(2.0))
-    assert swing_bp(cheap, rule, "STRONG") == pytest.approx(2 * (50 + 70) / 2)
+    assert swing_of(cheap, rule, "STRONG") == (session(0), pytest.approx(2 * (50 + 70) / 2))
 
 
 def together(first: int, **prices: object) -> MoneyDays:
     """The days of all symbols, of which each has calibrated forecasts from some session on."""
     days = pl.Series(SESSION_DAYS[first:])
     work = CompareSymbol(("asked", 40), [], rules_of_sides(strategy(), dict.fromkeys(net_bp(), ("any", 40))), CALENDAR)
-    found = [(one, SymbolEvidence({}, LeftOut(0, 0, 0), net_bp([one]), PLANNED_BP, days, [])) for one in WHITELIST]
+    swing = Swing(session(first), PLANNED_BP)
+    found = [(one, SymbolEvidence({}, LeftOut(0, 0, 0), net_bp([one]), swing, days, [])) for one in WHITELIST]
     calls = pl.DataFrame({"session": SESSION_DAYS}).with_columns(calls=pl.lit(4), tokens=pl.lit(100))
     return work.together(found, {}, calls, WorthParams.model_validate(DOCUMENT["worth"] | prices)).money
 
@@ -115,6 +116,16 @@ def together(first: int, **prices: object) -> MoneyDays:
 def test_trades_of_all_symbols_may_swing_together_however_many_days_there_are():
     for first in range(SESSIONS):
         assert together(first).sd == len(WHITELIST) * PLANNED_BP
+
+
+def test_a_symbol_that_is_asked_later_changes_no_earlier_day():
+    """It counts as the mean of those known when money's days begin: two of 10 and 20 bp plan 45 for three symbols."""
+    swings = [Swing(session(0), 10.0), Swing(session(2), 20.0)]
+    late = Swing(session(3), 600.0)
+    assert planned_bp(swings, 3, session(2)) == planned_bp([*swings, late], 3, session(2)) == 45.0
+    assert planned_bp([*swings, late], 3, session(3)) == 630.0
+    assert planned_bp([late], 2, session(1)) == 1200.0, "of the first that is known at all"
+    assert planned_bp([], 3, session(1)) == 0.0
 
 
 def test_the_order_of_symbols_changes_no_bit():

@@ -1,16 +1,34 @@
 """Where a study that grows ends, and which holdout lies behind it."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
+import polars as pl
 import pytest
 
 from stages.errors import ConfigurationError
 from stages.sessions.calendar import trading_calendar
-from stages.worth.plan import calibrating_sessions, planned_end, require_sealed, searched
+from stages.worth.plan import (
+    asked_by_session,
+    calibrating_sessions,
+    evidence_sessions,
+    planned_end,
+    require_sealed,
+    searched,
+    sessions_before_evidence,
+)
 from tests.worth.studies import study_with
 
 SESSIONS = trading_calendar(date(2024, 9, 3), date(2025, 3, 31))["session"].sort().to_list()
 FROM = {"split__holdout_sessions": None}
+
+
+def asked(*counts: tuple[int, int], then: tuple[int, int] = (12, 3), sessions: Sequence[date] = SESSIONS):
+    """So many outcomes of so many symbols in the first sessions, and then in every other one."""
+    every = [*counts, *[then] * (len(sessions) - len(counts))]
+    return pl.DataFrame({"session": sessions}).with_columns(
+        outcomes=pl.Series([outcomes for outcomes, _ in every]), symbols=pl.Series([symbols for _, symbols in every])
+    )
 
 
 def test_forty_outcomes_of_twelve_a_session_take_four_sessions_to_calibrate():
@@ -31,19 +49,62 @@ def test_a_window_too_short_for_any_calibration_is_refused_before_anything_is_bo
 
 
 def test_the_plan_ends_with_its_last_session_behind_those_that_calibrate():
-    assert planned_end(study_with(worth__planned_sessions=20), SESSIONS, SESSIONS[0]) == SESSIONS[23]
+    assert planned_end(study_with(worth__planned_sessions=20), asked()) == SESSIONS[23]
 
 
 def test_days_of_the_training_count_for_nothing_in_the_plan_either():
     trained = {"worth__planned_sessions": 20, "forecaster__trained_until": str(SESSIONS[9])}
-    assert planned_end(study_with(**trained), SESSIONS, SESSIONS[0]) == SESSIONS[29]
+    assert planned_end(study_with(**trained), asked()) == SESSIONS[29]
     trained["forecaster__trained_until"] = str(SESSIONS[1])  # calibration takes longer
-    assert planned_end(study_with(**trained), SESSIONS, SESSIONS[0]) == SESSIONS[23]
+    assert planned_end(study_with(**trained), asked()) == SESSIONS[23]
 
 
 def test_sessions_that_ask_another_history_count_for_nothing_in_the_plan_either():
     """A short history is asked from the first session on, the judged one from the eleventh."""
-    assert planned_end(study_with(worth__planned_sessions=20), SESSIONS, SESSIONS[10]) == SESSIONS[33]
+    assert planned_end(study_with(worth__planned_sessions=20), asked(*[(0, 0)] * 10)) == SESSIONS[33]
+
+
+def test_sessions_with_few_questions_calibrate_later_and_those_with_few_symbols_count_for_nothing():
+    """Of three symbols at four snapshots one is listed from the start: 4 outcomes a session, 40 after ten sessions."""
+    study = study_with(worth__planned_sessions=20)
+    alone = asked(*[(4, 1)] * 30)
+    assert sessions_before_evidence(study, alone) == 30, "one of three symbols is less than half"
+    assert planned_end(study, alone) == SESSIONS[49]
+    money = study_with(worth__planned_sessions=20, worth__decide_by="money", worth__notional=1e4)
+    assert sessions_before_evidence(money, alone) == 10, "the calls of a day have to be earned by whoever is there"
+    two = asked(*[(4, 1)] * 6, *[(8, 2)] * 30)
+    assert sessions_before_evidence(study, two) == 8, "24 outcomes of six sessions, and 16 of two"
+    halves = asked(*[(12, 3)] * 4, (4, 1), (12, 3), (0, 0))
+    assert evidence_sessions(study, halves)[:3] == [SESSIONS[5], SESSIONS[7], SESSIONS[8]]
+
+
+def test_outcomes_that_left_the_window_calibrate_nothing():
+    study = study_with(calibration__window_sessions=4)  # of 12 outcomes each: 48
+    gap = asked(*[(12, 3)] * 5, *[(0, 0)] * 3)
+    assert evidence_sessions(study, gap)[:2] == [SESSIONS[4], SESSIONS[12]]
+
+
+def test_no_more_snapshots_are_asked_a_session_than_the_cap_allows():
+    capped = {"requests__max_snapshots_per_day": 1}
+    assert calibrating_sessions(study_with(**capped)) == 14  # three outcomes a session: 39 after thirteen
+    with pytest.raises(ConfigurationError, match=r"hold 39 outcomes at most \(3 a session"):
+        study_with(**capped, calibration__window_sessions=13)
+
+
+def test_the_training_may_end_behind_the_record():
+    """Friday, 4 April 2025 is the fourth session behind the record: the first of evidence is Monday."""
+    study = study_with(worth__planned_sessions=1, worth__min_days=1, forecaster__trained_until="2025-04-04")
+    assert sessions_before_evidence(study, asked()) == len(SESSIONS) + 4
+    assert planned_end(study, asked()) == date(2025, 4, 7)
+
+
+def test_questions_are_counted_by_the_judged_history_and_sessions_by_any():
+    rows = [
+        (SESSIONS[0], "STRONG", 10, "ok"), (SESSIONS[1], "STRONG", 10, "ok"), (SESSIONS[1], "STRONG", 40, "ok"),
+        (SESSIONS[1], "NULL", 40, "ok"), (SESSIONS[1], "NULL", 40, "ok"), (SESSIONS[2], "NULL", 40, "no_price"),
+    ]  # fmt: skip
+    schedule = pl.DataFrame(rows, ["session", "symbol", "history_days", "status"], orient="row")
+    assert asked_by_session(study_with(), schedule).rows() == [(SESSIONS[0], 0, 0), (SESSIONS[1], 3, 2)]
 
 
 def test_what_lies_behind_the_search_span_is_no_evidence_to_buy():
@@ -56,9 +117,9 @@ def test_what_lies_behind_the_search_span_is_no_evidence_to_buy():
 def test_a_plan_beyond_the_record_ends_on_a_day_of_the_exchange():
     # The record's last session is Monday, 31 March 2025; the third session after it is Thursday, 3 April.
     study = study_with(worth__planned_sessions=len(SESSIONS) - 1)
-    assert planned_end(study, SESSIONS, SESSIONS[0]) == date(2025, 4, 3)
+    assert planned_end(study, asked()) == date(2025, 4, 3)
     friday = study_with(worth__planned_sessions=len(SESSIONS) + 11)  # the 15th: 18 April was Good Friday
-    assert planned_end(friday, SESSIONS, SESSIONS[0]) == date(2025, 4, 22)
+    assert planned_end(friday, asked()) == date(2025, 4, 22)
 
 
 def test_a_holdout_that_is_counted_from_the_end_is_refused_with_the_day_to_state():

@@ -170,14 +170,20 @@ def test_a_longer_plan_begins_with_the_days_of_a_shorter_one():
 
 def test_the_plan_counts_the_days_that_only_calibrate_and_money_where_a_price_is_stated():
     setup = Setup(
-        symbols=["A", "B"], snapshots=4, calls_a_session=8, sessions_before=3, calls_before=14, price_per_call=0.5
+        symbols=["A", "B"],
+        snapshots=4,
+        calls_a_session=8,
+        sessions_before=3,
+        calls_before=14,
+        price_per_call=0.5,
+        price_before=1.25,
     )
     lines = before_you_buy(setup, SDS, PAIR, terms(planned_sessions=40))
     [wait] = waits(SD, terms(planned_sessions=40), [0.10])
     days = wait.median + 3
     assert f"{days} sessions" in lines[4]
     calls = 14 + 8 * wait.median
-    assert f", {calls} calls, at a price of {calls / 2:.2f};" in lines[4]
+    assert f", {calls} calls, at a price of {1.25 + 8 * wait.median / 2:.2f};" in lines[4]
     assert lines[1].startswith("advantage 1 %: not before the end of the plan; known at its end in ")
     assert lines[-1] == "The first 3 sessions (14 calls) bring no evidence yet; they are counted."
 

@@ -62,6 +62,11 @@ def test_another_question_is_another_study(change):
     assert id_of(change) != id_of()
 
 
+def days(after: int, before: int = 0) -> dict[str, int]:
+    """`training` of `worth.json`."""
+    return {"sessions_before": before, "sessions_after": after}
+
+
 def test_the_answers_of_another_history_are_another_study():
     asked = ("requests", "history_days", [40, 10])
     assert id_of(asked, ("rules", "history_days", 40)) == id_of(asked)
@@ -85,7 +90,10 @@ def test_where_money_decides_the_rule_and_its_costs_are_part_of_the_question():
 def test_other_studies_of_the_same_source_and_forecaster_are_counted_once_each():
     other = copy.deepcopy(PARAMS)
     other["forecaster"]["model"] = "ewma_fhs"
-    log = [*(judged_worth(PARAMS, name, 10) for name in ("w1", "w2", "w2", "w3")), judged_worth(other, "w4", 10)]
+    log = [
+        *(judged_worth(PARAMS, name, days(10)) for name in ("w1", "w2", "w2", "w3")),
+        judged_worth(other, "w4", days(10)),
+    ]
     log.append(Entry(PARAMS["source"]["name"], "x", variants=("a",)))
     assert prior_studies(log, "w3", PARAMS["source"]["name"], "seasonal") == 2
     assert prior_studies(log, "w9", PARAMS["source"]["name"], "seasonal") == 3
@@ -93,8 +101,14 @@ def test_other_studies_of_the_same_source_and_forecaster_are_counted_once_each()
 
 
 def test_a_study_was_looked_at_as_often_as_it_was_judged_at_another_length():
-    log = [judged_worth(PARAMS, "w1", sessions) for sessions in (10, 15, 15, 20)]
-    log += [judged_worth(PARAMS, "w2", 30), Entry("a source", "a study", variants=("a",), sessions=40)]
+    log = [judged_worth(PARAMS, "w1", days(sessions)) for sessions in (10, 15, 15, 20)]
+    log += [judged_worth(PARAMS, "w2", days(30)), Entry("a source", "a study", variants=("a",), sessions=40)]
     log.append(Entry("a source", "a study", worth="w1", forecaster="seasonal"))  # older than this count
     assert looks(log, "w1") == 3
     assert looks(log, "w3") == 0
+
+
+def test_steps_within_the_training_are_looks_too():
+    """Gates judge its days, which are no evidence of worth."""
+    log = [judged_worth(PARAMS, "w1", days(after, before)) for after, before in ((0, 5), (0, 10), (5, 10), (5, 10))]
+    assert looks(log, "w1") == 3
