@@ -36,7 +36,7 @@ def test_a_study_buys_nothing_behind_its_search_span(project, steps):
 
 def test_where_the_record_ends_it_is_said_how_it_grows(project, steps, monkeypatch: pytest.MonkeyPatch):
     """The listing alone does not: sessions behind `universe.last_session` are in no run."""
-    monkeypatch.setattr(worth, "_asked_sessions", lambda _: (SESSIONS[:30], SESSIONS[0]))
+    monkeypatch.setattr(worth, "_asked_sessions", lambda _: asked(sessions=SESSIONS[:30]))
     said = " ".join(project.run("study", "--step", "20").split())
     ends = f"The record ends on {SESSIONS[29]}: go on when it holds more sessions"
     assert f"{ends} (raise universe.last_session, then `make refresh`)." in said

@@ -164,7 +164,7 @@ def test_the_plan_is_the_same_wherever_the_asked_span_ends(market, known, last):
 def test_snapshots_beyond_the_cap_are_not_told(market, known):
     """One of two snapshots: two outcomes a session calibrate after twenty sessions, six behind the fourteen."""
     lines = said(document(requests={"max_snapshots_per_day": 1}), market)
-    assert "(NULL, STRONG, 1 snapshots, 1 calls a session, at most 60 sessions = 60 calls;" in lines[0]
+    assert "(NULL, STRONG, 1 snapshot, 1 call a session, at most 60 sessions = 60 calls;" in lines[0]
     assert "The first 20 sessions (20 calls) bring no evidence yet; they are counted." in lines
 
 

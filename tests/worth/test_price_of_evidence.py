@@ -197,7 +197,9 @@ def test_where_only_one_pair_is_free_there_is_no_range_of_sessions():
 
 
 def test_one_of_a_kind_is_no_plural():
-    setup = Setup(symbols=["A"], snapshots=1, calls_a_session=1, sessions_before=1, calls_before=1, price_per_call=None)
-    lines = before_you_buy(setup, SDS, PAIR, terms(planned_sessions=1))
-    assert lines[0].startswith("Before you buy (A, 1 snapshot, 1 call a session, at most 1 session = 1 call; days")
+    for before, most in ((0, "1 session = 1 call"), (1, "2 sessions = 2 calls")):
+        asked = {"symbols": ["A"], "snapshots": 1, "calls_a_session": 1, "price_per_call": None}
+        setup = Setup(**asked, sessions_before=before, calls_before=before)
+        lines = before_you_buy(setup, SDS, PAIR, terms(planned_sessions=1))
+        assert lines[0].startswith(f"Before you buy (A, 1 snapshot, 1 call a session, at most {most}; days")
     assert lines[-1] == "The first session (1 call) brings no evidence yet; it is counted."
