@@ -119,7 +119,7 @@ def check_symbol(  # noqa: PLR0913, PLR0917  # a symbol's bars and all that is k
         silence=silence_of(bars, quality, halts),
         halts=halts,
         levels=levels.found,
-        extremes=extremes_of(grid, traded, levels.suspects, suspect_wicks, quality),
+        extremes=extremes_of(grid, traded, (levels.suspects, suspect_wicks), known.actions, quality),
         prints=sampled_prints(grid),
         evidence=evidence,
     )
