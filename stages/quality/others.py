@@ -80,7 +80,8 @@ def extremes_of(
         _signed(rows, close / start, start / close, PART_OF_FLOOR * quality.jump_floor_share),
         _signed(rows, *reach, PART_OF_FLOOR * quality.wick_floor_share),
         nights,
-        *map(tuple, suspects),
+        tuple(suspects[0]),
+        tuple(suspects[1]),
         packed(traded),
         bars.height,
     )

@@ -48,11 +48,12 @@ def with_further_halts(
     days: pl.DataFrame, gaps: pl.DataFrame, halts: pl.DataFrame, quality: QualityParams
 ) -> pl.DataFrame:
     """The same sessions as if these halts, each within one of the long `gaps` (`Silence`), were listed too."""
-    within = gaps.join_asof(halts.sort("halted_at"), left_on="ts", right_on="halted_at", strategy="forward")
+    within = halts.sort("halted_at").join_asof(gaps, left_on="halted_at", right_on="ts")
     ends = pl.min_horizontal("resumed_at", pl.col("ts") + pl.duration(minutes=pl.col("minutes")))
-    minutes = (ends - pl.col("halted_at")).dt.total_minutes().clip(lower_bound=0).fill_null(0)
+    by_gap = within.group_by("ts").agg(further=(ends - pl.col("halted_at")).dt.total_minutes().sum())
     further = (
-        within.with_columns(further=minutes)
+        gaps.join(by_gap, on="ts", how="left")
+        .with_columns(pl.col("further").fill_null(0))
         .group_by("session")
         .agg(pl.col("further").sum(), longest=(pl.col("absent") - pl.col("further")).max())
     )

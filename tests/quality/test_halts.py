@@ -206,6 +206,39 @@ def test_a_pause_that_is_kept_excuses_no_other_gap_of_its_session(gap: tuple[int
     assert found["reason"] == "sustained_gap"
 
 
+OPENED = datetime(2024, 11, 19, 14, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("first", "told"), [(100, [(115, 131)]), (107, [(105, 107), (117, 131)])])
+def test_a_pause_beside_a_listed_halt_is_kept_by_the_minutes_that_no_list_holds(
+    first: int, told: list[tuple[int, int]]
+) -> None:
+    """Silent in minutes 100 to 129, of which the list holds ten: five are a gap, fifteen a pause."""
+    listed = halt(OPENED + timedelta(minutes=first), 10, "AAA")
+    kept = check_symbols(paused(100, 129), dialect(), CALENDAR, KEEP, halts=listed)["AAA"]
+    found, unlisted = day(kept, TUESDAY), kept.halts.filter(pl.col("source") != "a test")
+
+    assert (found["verdict"], found["HLT1"], found["n_missing"], found["longest_gap"]) == ("pass", 25, 5, 5)
+    minute = timedelta(minutes=1)
+    assert [((a - OPENED) // minute, (b - OPENED) // minute) for a, _, b, _ in unlisted.rows()] == told
+
+
+def test_others_that_are_halted_say_nothing_of_a_pause() -> None:
+    """Minutes 90 to 119: the market is halted in the first twenty, or one of two others in all of them."""
+    market = check_symbols(
+        paused(90, 119, others=(90, 109)), dialect(), CALENDAR, QUALITY, halts=halt(OPENED + timedelta(minutes=90), 20)
+    )
+    feeds = paused(90, 119) | {"B2": delivery(seed=2).filter(~minutes(TUESDAY, 90, 119))}
+    other = halt(OPENED + timedelta(minutes=90), 30, "B2")
+    one, nobody = (
+        check_symbols(some, dialect(), CALENDAR, QUALITY, halts=other)
+        for some in (feeds, {symbol: feeds[symbol] for symbol in ("AAA", "B2")})
+    )
+
+    assert kinds(market) == [("2024-11-19", 30, "halt")]
+    assert (kinds(one), kinds(nobody)) == ([("2024-11-19", 30, "halt")], [("2024-11-19", 30, "alone")])
+
+
 def test_it_is_a_pause_only_once_it_is_too_long_for_a_gap() -> None:
     """Before, nobody can know: five minutes of gap, of which the morning's completeness takes notice, then a halt."""
     kept = check_symbols(paused(200, 214), dialect(), CALENDAR, KEEP)["AAA"]
