@@ -1,6 +1,7 @@
 """Params section `source`: where minute bars come from and how the vendor writes them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Annotated, Literal, get_args
 
 import polars as pl
@@ -131,6 +132,14 @@ class SourceParams(Section, section="source"):
     def tickers(self, symbol: str) -> tuple[str, ...]:
         """The names of a symbol in the vendor's rows: its own, and those before it was renamed."""
         return (symbol, *self.renames.get(symbol, {}))
+
+
+def ticker_on(day: pl.Expr, symbol: str, earlier: Mapping[str, date]) -> pl.Expr:
+    """The vendor's name of a symbol on a day in New York; `earlier` is its part of `source.renames`."""
+    name = pl.lit(symbol)
+    for ticker, until in sorted(earlier.items(), key=lambda one: one[1], reverse=True):
+        name = pl.when(day < until).then(pl.lit(ticker)).otherwise(name)
+    return name
 
 
 def _problems_of(template: str) -> Iterator[str]:

@@ -25,7 +25,7 @@ from stages.quality.labels import LabelReading
 from stages.quality.levels import judge_levels
 from stages.quality.long_gaps import Silence, silence_of
 from stages.quality.others import NOBODY, Extremes, Others, extremes_of
-from stages.quality.sessions import judge_sessions
+from stages.quality.sessions import HALTED, judge_sessions
 from stages.quality.units import check_unit
 from stages.quality.verdicts import HardFailure
 from stages.tables.market import REAL, Bars
@@ -60,6 +60,12 @@ class Checked:
     evidence: LabelEvidence | None = None
     labels: LabelReading | None = None  # of all symbols
     undecided: str = ""  # why the label is unknown, if that stops the run
+
+    @property
+    def expected(self) -> pl.DataFrame:
+        """The sessions in which there was trading; all of them where there was in none."""
+        traded = self.days.filter(pl.col("reason").ne_missing(HALTED))
+        return self.days if traded.is_empty() else traded
 
 
 def check_one_symbol(  # noqa: PLR0913  # as check_symbol

@@ -16,6 +16,7 @@ from stages.tables.market import PRICES, REAL
 
 BAR_MARKS = ("PX1", "PX2", "PX6", "PX7", "PX8", "VOL1", "VOL2", "HLT1", "off_print")
 WARNINGS = ("TS6", "TS8", "CMP4", "PX4", "PX5", "PX7", "VOL3")
+HALTED = "halted"  # the reason of a session that listed halts cover: the feed owes nothing of it
 FLOAT32_NOISE = 2.0**-23  # of a price: half a float32 step, and the same for its decimals
 
 
@@ -91,6 +92,7 @@ def _reasons(quality: QualityParams) -> dict[str, pl.Expr]:
     """Why a session is dropped, in order of priority."""
     return {
         "level_jump": pl.col("level_run") > quality.max_gap_min,
+        HALTED: pl.col("HLT1") == pl.col("n_expected"),
         "no_data": pl.col("n_raw") == 0,
         "conflicting_rows": pl.col("TS3") > 0,
         "no_sound_bar": pl.col("n_missing") + pl.col("HLT1") == pl.col("n_expected"),

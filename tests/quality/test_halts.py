@@ -209,6 +209,29 @@ def test_a_pause_that_is_kept_excuses_no_other_gap_of_its_session(gap: tuple[int
 OPENED = datetime(2024, 11, 19, 14, 30, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_session_that_a_list_covers_is_neither_owed_nor_used(sent: bool) -> None:
+    """Of 14 sessions AAA owes 13, and 13 are usable; BBB trades in all of them."""
+    feed = delivery() if sent else delivery().filter(~minutes(TUESDAY, 0, 389))
+    listed = halt(OPENED, 390, "AAA")
+    checked = check_symbols({"AAA": feed, "BBB": delivery(seed=2)}, dialect(), CALENDAR, QUALITY, halts=listed)
+    report = report_on(checked, CALENDAR)
+    one = report["symbols"]["AAA"]
+
+    assert (report["warnings"], report["hard_failures"], day(checked["AAA"], TUESDAY)["reason"]) == ([], [], "halted")
+    assert [one[f"sessions_{name}"] for name in ("expected", "present", "usable", "dropped")] == [13, 13, 13, 0]
+    assert [found["session"] for found in one["days"] if found["dropped"]] == ["2024-11-19"]
+
+
+def test_a_symbol_that_is_halted_all_the_time_is_refused() -> None:
+    listed = pl.concat([halt(row["open_utc"], row["n_bars"], "AAA") for row in CALENDAR.iter_rows(named=True)])
+    (failure,) = report_on(check_symbols({"AAA": delivery()}, dialect(), CALENDAR, QUALITY, halts=listed), CALENDAR)[
+        "hard_failures"
+    ]
+    assert "0 of 14 sessions are usable" in failure["detail"]
+    assert "on 2024-11-18, trading was halted throughout (HLT1)" in failure["detail"]
+
+
 @pytest.mark.parametrize(("first", "told"), [(100, [(115, 131)]), (107, [(105, 107), (117, 131)])])
 def test_a_pause_beside_a_listed_halt_is_kept_by_the_minutes_that_no_list_holds(
     first: int, told: list[tuple[int, int]]
