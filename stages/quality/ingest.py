@@ -177,13 +177,15 @@ def _units(price_scale: float) -> float:
 
 
 def _by_its_name(symbol: str, stamped: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
-    """For a renamed symbol, the rows under its name on their day in New York, older names first; others are dropped."""
-    if "ticker" not in stamped.columns:
+    """The rows under the symbol's name on their day in New York, older names first; others are dropped."""
+    if not dialect.renames:
         return stamped
-    earlier, ticker = dialect.renames[symbol], pl.col("ticker").cast(pl.String)
-    own = stamped.filter(ticker == ticker_on(pl.col("ts").dt.convert_time_zone(NEW_YORK).dt.date(), symbol, earlier))
-    until = ticker.replace_strict(earlier, default=None, return_dtype=pl.Date)
-    return own.sort(until, nulls_last=True, maintain_order=True).drop("ticker")
+    name = ticker_on(pl.col("ts").dt.convert_time_zone(NEW_YORK).dt.date(), symbol, dialect.renames)
+    if "ticker" not in stamped.columns:
+        return stamped.filter(name == symbol)
+    ticker = pl.col("ticker").cast(pl.String)
+    until = ticker.replace_strict(dialect.renames[symbol], default=None, return_dtype=pl.Date)
+    return stamped.filter(ticker == name).sort(until, nulls_last=True, maintain_order=True).drop("ticker")
 
 
 def _in_utc(typed: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame) -> pl.DataFrame:

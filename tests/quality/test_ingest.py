@@ -254,3 +254,13 @@ def test_a_feed_of_all_hours_is_known_by_the_sessions_in_which_the_symbol_was_li
 
     assert checked.failure is None
     assert day(checked, BLACK_FRIDAY)["TS6"] == warned
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_ticker_is_a_new_companys_only_from_the_day_on_which_the_other_left_it(named: bool) -> None:
+    """Rows of FB before 26 November are META's; the sessions from then on are another company's."""
+    vendor = delivery().with_columns(symbol=pl.lit("FB")) if named else delivery()
+    renames = {"META": {"FB": date(2024, 11, 26)}}
+    found = check_symbols({"FB": vendor}, dialect(renames=renames), CALENDAR, QUALITY)["FB"]
+
+    assert found.days["n_raw"].to_list() == [0] * 6 + [390] * 2 + [210] + [390] * 5

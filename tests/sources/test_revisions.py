@@ -81,7 +81,7 @@ def test_a_change_of_volume_alone_is_a_change_of_zero_bp() -> None:
 @pytest.mark.parametrize("column", ["symbol", "sym"])
 def test_of_a_renamed_symbol_the_rows_under_its_name_on_their_day_are_compared(column: str) -> None:
     """META was FB before 6 March, when another company was META: ten bars of FB moved a hundredth, all of the other."""
-    renamed = Vendor("t", "c", None, symbol="META", ticker="sym", earlier={"FB": date(2024, 3, 6)})
+    renamed = Vendor("t", "c", None, symbol="META", ticker="sym", renames={"META": {"FB": date(2024, 3, 6)}})
     day, closed = pl.col("t").dt.date(), pl.col("c")
     name = pl.when(day < date(2024, 3, 6)).then(pl.lit("FB")).otherwise(pl.lit("META"))
     own, other = bars().with_columns(name.alias(column)), bars().with_columns(pl.lit("META").alias(column)).head(20)
