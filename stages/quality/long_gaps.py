@@ -32,8 +32,9 @@ class Silence:
     """When one symbol was silent: small enough to be kept for all symbols.
 
     *Tables*: `gaps` has `session, first_minute, minutes`, `ts` and `row` of the first, `halted`, the minutes in a
-    listed halt (`market_wide` if it was one of all symbols), and `absent`, the longest run of other missing minutes;
-    ordered by time. *Shapes*: the flags have one bit a row of the grid, compressed.
+    listed halt (`market_wide` if it was one of all symbols), `absent`, the longest run of other missing minutes, and
+    `whole` where it is a session without any bar; ordered by time.
+    *Shapes*: the flags have one bit a row of the grid, compressed.
     """
 
     gaps: pl.DataFrame
@@ -60,7 +61,7 @@ class Silence:
 
 
 def silence_of(bars: pl.DataFrame, quality: QualityParams, halts: pl.DataFrame = NO_HALTS) -> Silence:
-    """Every gap of a symbol longer than allowed and shorter than a session, and when it traded."""
+    """Every gap of a symbol longer than allowed, and when it traded."""
     marked = with_absences(bars, halts)
     gaps = (
         marked.select("session", "ts", "m", "gap_len", "halted", "absent_min", n_expected=pl.len().over("session"))
@@ -68,14 +69,14 @@ def silence_of(bars: pl.DataFrame, quality: QualityParams, halts: pl.DataFrame =
         .filter(pl.col("gap_len") > 0)
         .group_by("session", first_minute=pl.col("m") - pl.col("gap_len") + 1)
         .agg(
-            pl.col("n_expected").first(),
             pl.col("row", "ts").min(),
             minutes=pl.len(),
+            whole=pl.len() == pl.col("n_expected").first(),
             halted=pl.col("halted").sum(),
             market_wide=inside(halts.filter(symbol=EVERYBODY)).any(),
             absent=pl.col("absent_min").max(),
         )
-        .filter(pl.col("minutes") > quality.absent_min, pl.col("minutes") < pl.col("n_expected"))
+        .filter(pl.col("minutes") > quality.absent_min)
         .sort("session", "first_minute")
     )
     flags = marked.select("halted", real=REAL, so_far=REAL.cum_max().over("session"), day=pl.col("session").rle_id())
@@ -83,7 +84,7 @@ def silence_of(bars: pl.DataFrame, quality: QualityParams, halts: pl.DataFrame =
     before = np.append(True, np.bincount(day, real) > 0)[day]
     listed = flags["so_far"].to_numpy() | before
     bits = packed(real), packed(flags["halted"].to_numpy()), packed(listed)
-    return Silence(gaps.drop("n_expected"), *bits, bars.height, quality.absent_min)
+    return Silence(gaps, *bits, bars.height, quality.absent_min)
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def long_gaps(silences: Mapping[str, Silence], quality: QualityParams) -> dict[s
                 **{name: gap[name] for name in columns},
                 "kind": _kind(gap, one, others, quality),
             }
-            for gap in one.gaps.iter_rows(named=True)
+            for gap in one.gaps.filter(~pl.col("whole")).iter_rows(named=True)
         ]
     return found
 
@@ -165,13 +166,14 @@ def unlisted_halts(silences: Mapping[str, Silence], quality: QualityParams) -> d
 def _seen(symbol: str, one: Silence, everybody: Others, quality: QualityParams) -> pl.DataFrame:
     """Each further minute is judged by the gap before it; that trading resumed is known when its first bar is over.
 
-    Minutes of a listed halt neither count nor are told again: they part a pause in two.
+    Minutes of a listed halt neither count nor are told again: they part a pause in two. Whether a bar is still to come
+    today is not known, so a session without any has its pause too, and one before the first bar has none.
     """
     rows = []
     first = max(1, one.absent_min)
-    others, is_open = everybody.beside(one), one.open()
+    others, expected = everybody.beside(one), one.expected()
     for gap in one.gaps.iter_rows(named=True):
-        minutes = np.flatnonzero(is_open[gap["row"] : gap["row"] + gap["minutes"]])
+        minutes = np.flatnonzero(expected[gap["row"] : gap["row"] + gap["minutes"]])
         goes_on = others.shares(gap)[minutes[first - 1 : -1]] > quality.halt_min_trading_share
         paused = minutes[first:] if goes_on.all() else minutes[first : first + int(goes_on.argmin())]
         for part in np.split(paused, np.flatnonzero(np.diff(paused) > 1) + 1):

@@ -51,7 +51,8 @@ def with_further_halts(
     """The same sessions as if these halts, each within one of the long `gaps` (`Silence`), were listed too."""
     within = halts.sort("halted_at").join_asof(gaps, left_on="halted_at", right_on="ts")
     ends = pl.min_horizontal("resumed_at", pl.col("ts") + pl.duration(minutes=pl.col("minutes")))
-    by_gap = within.group_by("ts").agg(further=(ends - pl.col("halted_at")).dt.total_minutes().sum())
+    minutes = (ends - pl.col("halted_at")).dt.total_minutes().clip(lower_bound=0)
+    by_gap = within.group_by("ts").agg(further=minutes.sum())
     further = (
         gaps.join(by_gap, on="ts", how="left")
         .with_columns(pl.col("further").fill_null(0))

@@ -246,6 +246,27 @@ def test_a_pause_beside_a_listed_halt_is_kept_by_the_minutes_that_no_list_holds(
     assert [((a - OPENED) // minute, (b - OPENED) // minute) for a, _, b, _ in unlisted.rows()] == told
 
 
+def test_whether_a_silent_symbol_will_trade_later_today_is_not_known() -> None:
+    """Silent from the open to 11:29, or all day: five minutes of gap, then a pause, until whenever it ends."""
+    later, never = (check_symbols(paused(0, last), dialect(), CALENDAR, KEEP)["AAA"] for last in (119, 389))
+
+    told = ["incomplete"] * 4 + ["halt"] * 116  # at 09:35, when the fifth minute is over, it is too long for a gap
+    assert reasons(later, TUESDAY)[:120] == reasons(never, TUESDAY)[:120] == told
+    assert (day(later, TUESDAY)["HLT1"], day(later, TUESDAY)["reason"]) == (115, None)
+    lost = day(never, TUESDAY)
+    assert (lost["n_missing"], lost["HLT1"], lost["reason"]) == (390, 0, "no_data")
+
+
+def test_a_pause_before_the_first_bar_of_all_is_none() -> None:
+    """Listed on Wednesday at 10:30: the minutes before are no pause, and the session fails."""
+    wednesday = date(2024, 11, 20)
+    new = delivery().filter(pl.col("ts") >= datetime(2024, 11, 20, 15, 30, tzinfo=UTC))
+    one = check_symbols(paused() | {"AAA": new}, dialect(), CALENDAR, KEEP)["AAA"]
+
+    assert reasons(one, wednesday)[:61] == [*reasons(one, TUESDAY)[:60], "incomplete"] == ["incomplete"] * 61
+    assert day(one, wednesday)["reason"] == "incomplete"
+
+
 def test_others_that_are_halted_say_nothing_of_a_pause() -> None:
     """Minutes 90 to 119: the market is halted in the first twenty, or one of two others in all of them."""
     market = check_symbols(
