@@ -116,6 +116,7 @@ def check_symbol(  # noqa: PLR0913, PLR0917  # a symbol's bars and all that is k
         .group_by("session")
         .agg(PX3=pl.col("is_outlier").sum(), PX3_reverted=pl.col("reverted").sum())
     )
+    extremes = extremes_of(grid, traded, (levels.suspects, suspect_wicks), known.actions, quality)
     return Checked(
         bars=bars,
         days=days.join(spikes, on="session", how="left").sort("session"),
@@ -125,7 +126,7 @@ def check_symbol(  # noqa: PLR0913, PLR0917  # a symbol's bars and all that is k
         silence=silence_of(bars, quality, halts),
         halts=halts,
         levels=levels.found,
-        extremes=extremes_of(grid, traded, (levels.suspects, suspect_wicks), known.actions, quality),
+        extremes=extremes.without(levels.listed),
         prints=sampled_prints(grid),
         evidence=evidence,
     )

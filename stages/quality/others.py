@@ -8,7 +8,7 @@ count that have it, a bar in the session before, and no listed corporate action 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from math import log
 
@@ -51,6 +51,10 @@ class Extremes:
     suspect_wicks: tuple[Place, ...]
     traded: bytes
     rows: int
+
+    def without(self, listed: list[int]) -> "Extremes":
+        """The same without moves on these rows, which a list explains: they are no market's."""
+        return replace(self, moves=self.moves[~np.isin(np.abs(self.moves) - 1, listed)])
 
 
 def extremes_of(

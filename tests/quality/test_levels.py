@@ -217,6 +217,16 @@ def test_what_moved_one_symbol_over_more_than_a_night_or_by_its_own_list_is_no_m
     assert [(one["kind"], one["split"]) for one in wrong["AAA"].levels] == [("split", "5:4")]
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_news_of_one_symbol_that_a_list_holds_excuses_no_other_in_that_minute(listed: bool) -> None:
+    """Both lose 30 % at minute 100; AAA is back next day: its session fails unless a market moved."""
+    news = minutes(TUESDAY, 100, 389)
+    other = times(0.7, news | from_on(WEDNESDAY), seed=2)
+    found = together({"BBB": {TUESDAY: 0.7}} if listed else {}, AAA=times(0.7, news), BBB=other)
+
+    assert (TUESDAY in failed(found["AAA"]), failed(found["BBB"])) == (listed, [])
+
+
 @pytest.mark.parametrize(("hit", "believed"), [(1, False), (3, False), (4, True), (7, True)])
 def test_a_move_is_shared_if_enough_of_all_others_have_it_also_of_those_whose_bars_are_void(
     hit: int, believed: bool
