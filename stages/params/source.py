@@ -1,6 +1,7 @@
 """Params section `source`: where minute bars come from and how the vendor writes them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Annotated, Literal, get_args
 
 import polars as pl
@@ -76,7 +77,8 @@ class SourceParams(Section, section="source"):
     """Kind, location and dialect of the bars; `name` picks the committed listing `conf/manifests/<name>.json`.
 
     *Units*: `unit` is that of whole-number stamps since 1970; `price_scale` is the value in dollars of 1 in the file.
-    `renames` is `{META: {FB: 2022-06-09}}`: before that day in New York the vendor's ticker of META is FB.
+    `renames` is `{META: {FB: 2022-06-09}}`: before that day in New York the vendor's ticker of META is FB, and rows of
+    FB are no other symbol's.
     """
 
     name: Name
@@ -131,6 +133,15 @@ class SourceParams(Section, section="source"):
     def tickers(self, symbol: str) -> tuple[str, ...]:
         """The names of a symbol in the vendor's rows: its own, and those before it was renamed."""
         return (symbol, *self.renames.get(symbol, {}))
+
+
+def ticker_on(day: pl.Expr, symbol: str, renames: Mapping[str, Mapping[str, date]]) -> pl.Expr:
+    """The vendor's name of a symbol on a day in New York; null on days on which that name was another symbol's."""
+    others = [earlier[symbol] for other, earlier in renames.items() if other != symbol and symbol in earlier]
+    name = pl.when(day >= max(others, default=date.min)).then(pl.lit(symbol)).otherwise(None)
+    for ticker, until in sorted(renames.get(symbol, {}).items(), key=lambda one: one[1], reverse=True):
+        name = pl.when(day < until).then(pl.lit(ticker)).otherwise(name)
+    return name
 
 
 def _problems_of(template: str) -> Iterator[str]:

@@ -221,18 +221,19 @@ def the_walk_forward_has_a_fold(study: StageStudy) -> Iterator[str]:
     universe, split, walk = study.universe, study.split, study.split.walk_forward
     if walk is None:
         return
-    last = universe.last_session
+    last, first = universe.last_session, study.requests.first_session or universe.first_session
+    before = max(int(np.busday_count(universe.first_session, first)), 0)
     if split.holdout_from is not None:
         last = min(last, split.holdout_from - timedelta(1))
     longest = max(study.sweep.grid.history_days or (study.rules.history_days,))
-    left_out = longest + (split.holdout_sessions or 0) + split.embargo_sessions
-    searched = max(int(np.busday_count(universe.first_session, last + timedelta(1))) - left_out, 0)
+    left_out = max(longest - before, 0) + (split.holdout_sessions or 0) + split.embargo_sessions
+    searched = max(int(np.busday_count(max(first, universe.first_session), last + timedelta(1))) - left_out, 0)
     if searched <= walk.first_train_sessions + split.embargo_sessions:
         yield (
             f"split.walk_forward.first_train_sessions {walk.first_train_sessions} and split.embargo_sessions "
             f"{split.embargo_sessions} leave no session to trade: at most {searched} are searched, behind those of the "
             "longest swept history and without the holdout. Lower the former (to 20 at least), hold out fewer "
-            "sessions, or widen universe.first_session to universe.last_session"
+            "sessions, or widen universe.first_session (requests.first_session) to universe.last_session"
         )
 
 

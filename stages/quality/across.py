@@ -85,6 +85,7 @@ def among_others(checked: Mapping[str, Checked], quality: QualityParams) -> dict
     for symbol, halts in unlisted_halts(silences, quality).items():
         if halts.height:
             check = checked[symbol]
-            days = with_further_halts(check.days, check.silence.gaps, halts, quality.of(symbol))
+            gaps = check.silence.gaps.filter(~pl.col("whole"))  # a session without any bar lacks all of them
+            days = with_further_halts(check.days, gaps, halts, quality.of(symbol))
             result[symbol] = replace(check, halts=pl.concat([check.halts, halts]), days=days)
     return result

@@ -98,7 +98,8 @@ def judge_wicks(bars: pl.DataFrame, quality: QualityParams, others: Others = NOB
     larger = np.maximum(*wicks)
     day, m = bars["session"].rle_id().to_numpy()[rows], bars["m"].to_numpy()[rows]
     usual = _usual(larger, day, m, quality)
-    ceiling, before = log(quality.jump_ceiling_ratio), np.log(np.append(np.nan, close)[: len(rows)])
+    ceiling = log(quality.jump_ceiling_ratio)
+    before = np.log(np.where(np.diff(day, prepend=day[0]) == 0, np.append(np.nan, close)[: len(rows)], np.nan))
     cut, suspects = set(), []
     for at in candidates:
         since = max(int(np.searchsorted(day, day[at])), int(at) - TODAY_BARS)

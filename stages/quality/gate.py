@@ -25,7 +25,7 @@ from stages.quality.labels import LabelReading
 from stages.quality.levels import judge_levels
 from stages.quality.long_gaps import Silence, silence_of
 from stages.quality.others import NOBODY, Extremes, Others, extremes_of
-from stages.quality.sessions import judge_sessions
+from stages.quality.sessions import HALTED, judge_sessions
 from stages.quality.units import check_unit
 from stages.quality.verdicts import HardFailure
 from stages.tables.market import REAL, Bars
@@ -60,6 +60,12 @@ class Checked:
     evidence: LabelEvidence | None = None
     labels: LabelReading | None = None  # of all symbols
     undecided: str = ""  # why the label is unknown, if that stops the run
+
+    @property
+    def expected(self) -> pl.DataFrame:
+        """The sessions in which there was trading; all of them where there was in none."""
+        traded = self.days.filter(pl.col("reason").ne_missing(HALTED))
+        return self.days if traded.is_empty() else traded
 
 
 def check_one_symbol(  # noqa: PLR0913  # as check_symbol
@@ -110,6 +116,7 @@ def check_symbol(  # noqa: PLR0913, PLR0917  # a symbol's bars and all that is k
         .group_by("session")
         .agg(PX3=pl.col("is_outlier").sum(), PX3_reverted=pl.col("reverted").sum())
     )
+    extremes = extremes_of(grid, traded, (levels.suspects, suspect_wicks), known.actions, quality)
     return Checked(
         bars=bars,
         days=days.join(spikes, on="session", how="left").sort("session"),
@@ -119,7 +126,7 @@ def check_symbol(  # noqa: PLR0913, PLR0917  # a symbol's bars and all that is k
         silence=silence_of(bars, quality, halts),
         halts=halts,
         levels=levels.found,
-        extremes=extremes_of(grid, traded, levels.suspects, suspect_wicks, quality),
+        extremes=extremes.without(levels.listed),
         prints=sampled_prints(grid),
         evidence=evidence,
     )

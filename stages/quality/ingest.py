@@ -16,6 +16,7 @@ import polars as pl
 
 from stages.errors import count
 from stages.params.quality import DialectParams
+from stages.params.source import ticker_on
 from stages.quality.verdicts import HardFailure
 from stages.tables.contract import UTC_MICROSECONDS
 from stages.tables.market import NEW_YORK, PRICES
@@ -69,7 +70,7 @@ def ingest(named: pl.DataFrame, stamped: pl.DataFrame, dialect: DialectParams, c
     rows = stamped.with_columns(pl.col("ts") - shift)
     distinct = _distinct(rows)
     placed = _in_sessions(distinct, calendar)
-    regular, outside = placed.drop_nulls("session"), placed.filter(pl.col("session").is_null()).drop("session")
+    regular, outside = placed.drop_nulls("session"), _outside(placed, calendar)
     if regular.is_empty():
         raise HardFailure(
             "TS7", f"no row is in a session: {_extent(named)}; correct universe.first_session or source.unit."
@@ -79,14 +80,14 @@ def ingest(named: pl.DataFrame, stamped: pl.DataFrame, dialect: DialectParams, c
         counts={
             "TS1": int((rows["ts"].diff() < timedelta(0)).sum()),
             "TS2": rows.height - distinct.height,
-            "outside_hours": outside.height + named.height - stamped.height,
+            "outside_hours": outside.height,
             "auction_rows": _auction_rows(outside, calendar),
         },
         conflicts=regular.filter(SHARED)
         .group_by("session")
         .agg(TS3=pl.col("ts").n_unique(), conflicting=pl.len())
         .sort("session"),
-        tails=_tails(outside, calendar),
+        tails=_tails(outside, calendar, regular["session"]),
     )
 
 
@@ -176,14 +177,15 @@ def _units(price_scale: float) -> float:
 
 
 def _by_its_name(symbol: str, stamped: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
-    """For a renamed symbol, the rows under its name on their day in New York; other rows are dropped."""
-    if "ticker" not in stamped.columns:
+    """The rows under the symbol's name on their day in New York, older names first; others are dropped."""
+    if not dialect.renames:
         return stamped
-    day = pl.col("ts").dt.convert_time_zone(NEW_YORK).dt.date()
-    name = pl.lit(symbol)
-    for ticker, until in sorted(dialect.renames[symbol].items(), key=lambda one: one[1], reverse=True):
-        name = pl.when(day < until).then(pl.lit(ticker)).otherwise(name)
-    return stamped.filter(pl.col("ticker").cast(pl.String) == name).drop("ticker")
+    name = ticker_on(pl.col("ts").dt.convert_time_zone(NEW_YORK).dt.date(), symbol, dialect.renames)
+    if "ticker" not in stamped.columns:
+        return stamped.filter(name == symbol)
+    ticker = pl.col("ticker").cast(pl.String)
+    until = ticker.replace_strict(dialect.renames[symbol], default=None, return_dtype=pl.Date)
+    return stamped.filter(ticker == name).sort(until, nulls_last=True, maintain_order=True).drop("ticker")
 
 
 def _in_utc(typed: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame) -> pl.DataFrame:
@@ -241,7 +243,14 @@ def _in_sessions(distinct: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame
     )
 
 
-def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
+def _outside(placed: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
+    """Rows that are in no session, on days from the first to the last of the study in New York."""
+    day = pl.col("ts").dt.convert_time_zone(NEW_YORK).dt.date()
+    within = day.is_between(calendar["session"].min(), calendar["session"].max())
+    return placed.filter(pl.col("session").is_null(), within).drop("session")
+
+
+def _tails(outside: pl.DataFrame, calendar: pl.DataFrame, sessions: pl.Series) -> pl.DataFrame:
     """Rows in regular hours that are in no session: counted after an early close, a hard failure on a holiday.
 
     A row without a price is no trade: frames that were resampled to every minute of the calendar hold such rows.
@@ -251,7 +260,6 @@ def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
     rows = outside.select("ts", *PRICES, session=local.dt.date(), clock=local.dt.time()).filter(
         pl.any_horizontal(pl.col(PRICES).is_finite()),
         pl.col("clock").is_between(opens, closes, closed="left"),
-        pl.col("session").is_between(calendar["session"].min(), calendar["session"].max()),
     )
     holidays = rows.join(calendar, on="session", how="anti").sort("session")
     if not holidays.is_empty():
@@ -266,12 +274,13 @@ def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
     at_close = pl.col("ts").is_in(calendar["close_utc"].implode())
     tails = rows.group_by("session").agg(TS6=pl.len(), prints=at_close.sum()).sort("session")
     tails = tails.filter(pl.col("TS6") > pl.col("prints")).drop("prints")  # the closing auction alone does not count
-    return tails.head(0) if not tails.is_empty() and _of_all_hours(outside, calendar) else tails
+    return tails.head(0) if not tails.is_empty() and _of_all_hours(outside, calendar, sessions) else tails
 
 
-def _of_all_hours(outside: pl.DataFrame, calendar: pl.DataFrame) -> bool:
-    """Whether most full sessions with rows outside regular hours have many; a single auction row does not count."""
-    full = calendar.filter(~pl.col("is_half")).select(date=pl.col("open_utc").dt.date())
+def _of_all_hours(outside: pl.DataFrame, calendar: pl.DataFrame, sessions: pl.Series) -> bool:
+    """Whether most full sessions with a row have many outside regular hours; a single auction row does not count."""
+    present = calendar.filter(~pl.col("is_half"), pl.col("session").is_in(sessions.unique().implode()))
+    full = present.select(date=pl.col("open_utc").dt.date())
     counts = outside["ts"].dt.date().rle().struct.unnest().select(date="value", n="len")  # rows are sorted
     many = full.join(counts, on="date", how="left")["n"].fill_null(0) >= ALL_HOURS_ROWS
     return int(many.sum()) > MOST * full.height

@@ -34,12 +34,15 @@ SMALL_SPLITS = tuple(Fraction(*pair) for pair in ((3, 2), (5, 2), (4, 3), (5, 3)
 
 @dataclass
 class Levels:
-    """Unsound grid rows; findings as `session, minute, kind, factor, split`; and those that others may excuse."""
+    """Unsound grid rows; findings as `session, minute, kind, factor, split`; those that others may excuse; and rows
+    within a session at which a listed move came.
+    """
 
     unsound: NDArray[np.bool_]
     runs: dict[int, int] = field(default_factory=dict)  # number of a session -> longest run of unsound bars
     found: list[dict[str, Any]] = field(default_factory=list)
     suspects: list[Place] = field(default_factory=list)
+    listed: list[int] = field(default_factory=list)
 
     def by_session(self, calendar: pl.DataFrame) -> pl.DataFrame:
         """`session, PX4, level_run`: whether a split was found, and the longest run of unsound bars."""
@@ -162,6 +165,7 @@ class _Scan:
         limit = self.limit(at, price)
         if (listed := self._listed(priced, day)) and self._near(at, price + listed, limit):
             self._tell(at, "listed", price)
+            self.levels.listed += [] if self.first[at] else [int(self.rows[at])]
             return True
         direction = 1 if self.closes[at] > price else -1
         if not self.first[at]:

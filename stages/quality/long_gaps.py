@@ -1,8 +1,8 @@
 """Long gaps and their cause: the other symbols distinguish a halt from a broken feed.
 
 If a symbol is silent while most others trade, it was halted or its own feed broke. If most others are silent too, the
-feed broke for all. With one symbol the cause is unknown. A session without any bar is not a gap, and neither is a
-listed halt.
+feed broke for all. Others count while they may trade: outside their listed halts, and up to a session after their last
+bar. Where there is none, the cause is unknown. A session without any bar is not a gap, and neither is a listed halt.
 
 *Time*: the kind of a gap is determined afterwards and changes nothing. What `quality.unlisted_halts: keep` keeps is
 decided minute by minute: once a gap has the longest allowed length, each further minute is halted if the others traded
@@ -32,12 +32,15 @@ class Silence:
     """When one symbol was silent: small enough to be kept for all symbols.
 
     *Tables*: `gaps` has `session, first_minute, minutes`, `ts` and `row` of the first, `halted`, the minutes in a
-    listed halt (`market_wide` if it was one of all symbols), and `absent`, the longest run of other missing minutes;
-    ordered by time.
+    listed halt (`market_wide` if it was one of all symbols), `absent`, the longest run of other missing minutes, and
+    `whole` where it is a session without any bar; ordered by time.
+    *Shapes*: the flags have one bit a row of the grid, compressed.
     """
 
     gaps: pl.DataFrame
-    real: bytes  # which grid rows hold a real bar: one bit each, compressed
+    real: bytes  # rows with a real bar
+    halted: bytes  # rows in a listed halt
+    listed: bytes  # rows with a bar in the session so far, or in the one before
     rows: int
     absent_min: int  # the longest allowed gap
 
@@ -45,47 +48,75 @@ class Silence:
         """1 on every row of the grid with a real bar, else 0."""
         return unpacked(self.real, self.rows)
 
+    def open(self) -> NDArray[np.uint8]:
+        """1 on every row outside its listed halts, else 0."""
+        return 1 - unpacked(self.halted, self.rows)
+
+    def expected(self) -> NDArray[np.uint8]:
+        """1 on every row on which it might trade, for all that is known then: a symbol that is not listed yet cannot.
+
+        A symbol without a bar is expected for one more session; of the first one nothing is known.
+        """
+        return self.open() * unpacked(self.listed, self.rows)
+
 
 def silence_of(bars: pl.DataFrame, quality: QualityParams, halts: pl.DataFrame = NO_HALTS) -> Silence:
-    """Every gap of a symbol longer than allowed and shorter than a session, and when it traded."""
+    """Every gap of a symbol longer than allowed, and when it traded."""
+    marked = with_absences(bars, halts)
     gaps = (
-        with_absences(bars, halts)
-        .select("session", "ts", "m", "gap_len", "halted", "absent_min", n_expected=pl.len().over("session"))
+        marked.select("session", "ts", "m", "gap_len", "halted", "absent_min", n_expected=pl.len().over("session"))
         .with_row_index("row")
         .filter(pl.col("gap_len") > 0)
         .group_by("session", first_minute=pl.col("m") - pl.col("gap_len") + 1)
         .agg(
-            pl.col("n_expected").first(),
             pl.col("row", "ts").min(),
             minutes=pl.len(),
+            whole=pl.len() == pl.col("n_expected").first(),
             halted=pl.col("halted").sum(),
             market_wide=inside(halts.filter(symbol=EVERYBODY)).any(),
             absent=pl.col("absent_min").max(),
         )
-        .filter(pl.col("minutes") > quality.absent_min, pl.col("minutes") < pl.col("n_expected"))
+        .filter(pl.col("minutes") > quality.absent_min)
         .sort("session", "first_minute")
     )
-    real = packed(bars.select(REAL).to_series().to_numpy())
-    return Silence(gaps.drop("n_expected"), real, bars.height, quality.absent_min)
+    flags = marked.select("halted", real=REAL, so_far=REAL.cum_max().over("session"), day=pl.col("session").rle_id())
+    real, day = flags["real"].to_numpy(), flags["day"].to_numpy()
+    before = np.append(True, np.bincount(day, real) > 0)[day]
+    listed = flags["so_far"].to_numpy() | before
+    bits = packed(real), packed(flags["halted"].to_numpy()), packed(listed)
+    return Silence(gaps, *bits, bars.height, quality.absent_min)
 
 
 @dataclass(frozen=True)
 class Others:
-    """How many symbols traded on each grid row. *Shapes*: all symbols have the same grid in the same order."""
+    """How many symbols traded on each grid row, and how many might have.
+
+    *Shapes*: all symbols have the same grid in the same order.
+    """
 
     trading: Counts
-    symbols: int
+    expected: Counts
 
     @classmethod
     def of(cls, silences: Mapping[str, Silence]) -> "Others":
         """Of all symbols that could be read."""
-        return cls(by_row(one.trading() for one in silences.values()), len(silences))
+        return cls(
+            by_row(one.trading() for one in silences.values()), by_row(one.expected() for one in silences.values())
+        )
+
+    def beside(self, one: Silence) -> "Others":
+        """The others of one symbol, outside its listed halts."""
+        return Others((self.trading - one.trading()) * one.open(), (self.expected - one.expected()) * one.open())
 
     def shares(self, gap: Mapping[str, Any]) -> NDArray[np.float64]:
         """Per minute of a gap: the share of the others' minutes in which they traded since the gap began."""
-        so_far = np.cumsum(self.trading[gap["row"] : gap["row"] + gap["minutes"]])
-        shares: NDArray[np.float64] = so_far / (np.arange(1, gap["minutes"] + 1) * max(1, self.symbols - 1))
+        rows = slice(gap["row"], gap["row"] + gap["minutes"])
+        shares: NDArray[np.float64] = self.trading[rows].cumsum() / np.maximum(self.expected[rows].cumsum(), 1)
         return shares
+
+    def any(self, gap: Mapping[str, Any]) -> bool:
+        """Whether another symbol might have traded in a gap."""
+        return bool(self.expected[gap["row"] : gap["row"] + gap["minutes"]].any())
 
 
 def packed(flags: NDArray[np.bool_]) -> bytes:
@@ -108,46 +139,54 @@ def by_row(flags: Iterable[NDArray[np.uint8]]) -> Counts:
 
 def long_gaps(silences: Mapping[str, Silence], quality: QualityParams) -> dict[str, list[dict[str, Any]]]:
     """Per symbol: `session, first_minute, minutes, kind` of every long gap, ordered by time."""
-    others = Others.of(silences)
+    everybody = Others.of(silences)
     columns = ("first_minute", "minutes")
-    return {
-        symbol: [
+    found: dict[str, list[dict[str, Any]]] = {}
+    for symbol, one in silences.items():
+        others = everybody.beside(one) if one.gaps.height else everybody
+        found[symbol] = [
             {
                 "session": str(gap["session"]),
                 **{name: gap[name] for name in columns},
                 "kind": _kind(gap, one, others, quality),
             }
-            for gap in one.gaps.iter_rows(named=True)
+            for gap in one.gaps.filter(~pl.col("whole")).iter_rows(named=True)
         ]
-        for symbol, one in silences.items()
-    }
+    return found
 
 
 def unlisted_halts(silences: Mapping[str, Silence], quality: QualityParams) -> dict[str, pl.DataFrame]:
     """Per symbol, table `Halts` of the gaps that `quality.unlisted_halts: keep` treats as halts; empty with drop."""
     if quality.unlisted_halts == "drop" or len(silences) < 2:
         return dict.fromkeys(silences, NO_HALTS)
-    others = Others.of(silences)
-    return {symbol: _seen(symbol, one, others, quality) for symbol, one in silences.items()}
+    everybody = Others.of(silences)
+    return {symbol: _seen(symbol, one, everybody, quality) for symbol, one in silences.items()}
 
 
-def _seen(symbol: str, one: Silence, others: Others, quality: QualityParams) -> pl.DataFrame:
-    """Each further minute is judged by the gap before it; that trading resumed is known when its first bar is over."""
+def _seen(symbol: str, one: Silence, everybody: Others, quality: QualityParams) -> pl.DataFrame:
+    """Each further minute is judged by the gap before it; that trading resumed is known when its first bar is over.
+
+    Minutes of a listed halt neither count nor are told again: they part a pause in two. Whether a bar is still to come
+    today is not known, so a session without any has its pause too, and one before the first bar has none.
+    """
     rows = []
     first = max(1, one.absent_min)
-    for gap in one.gaps.filter(pl.col("halted") == 0).iter_rows(named=True):
-        goes_on = others.shares(gap)[first - 1 : -1] > quality.halt_min_trading_share
-        begins = gap["ts"] + first * MINUTE
-        ends = begins + (len(goes_on) + 1 if goes_on.all() else int(goes_on.argmin())) * MINUTE
-        if ends > begins:
-            rows.append((begins, symbol, ends, UNLISTED))
+    others, expected = everybody.beside(one), one.expected()
+    for gap in one.gaps.iter_rows(named=True):
+        minutes = np.flatnonzero(expected[gap["row"] : gap["row"] + gap["minutes"]])
+        goes_on = others.shares(gap)[minutes[first - 1 : -1]] > quality.halt_min_trading_share
+        paused = minutes[first:] if goes_on.all() else minutes[first : first + int(goes_on.argmin())]
+        for part in np.split(paused, np.flatnonzero(np.diff(paused) > 1) + 1):
+            if len(part):
+                until_known = int(part[-1] == gap["minutes"] - 1)
+                begins, ends = (gap["ts"] + int(at) * MINUTE for at in (part[0], part[-1] + 1 + until_known))
+                rows.append((begins, symbol, ends, UNLISTED))
     return Halts.of(pl.DataFrame(rows, schema=NO_HALTS.schema, orient="row")) if rows else NO_HALTS
 
 
 def _kind(gap: dict[str, Any], one: Silence, others: Others, quality: QualityParams) -> str:
-    """Where a symbol is missing, all that trade are others."""
     if gap["halted"] and gap["absent"] <= one.absent_min:
         return "market_wide_halt" if gap["market_wide"] else "listed_halt"
-    if others.symbols < 2:
+    if not others.any(gap):
         return "alone"
     return "halt" if others.shares(gap)[-1] > quality.halt_min_trading_share else "feed"

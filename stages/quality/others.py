@@ -3,12 +3,13 @@
 Symbols are checked one by one. Each leaves its `Extremes`, small enough to be kept for all. A symbol with suspect bars
 that others excuse is checked a second time, with the moves of the `Others`.
 
-*Time*: others are compared in the same minute only. Overnight they are compared at their first minute, so only those
-that have it count.
+*Time*: others are compared in the same minute only. Overnight they are compared at their first minute, and only those
+count that have it, a bar in the session before, and no listed corporate action of their own in that night.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from math import log
 
 import numpy as np
@@ -51,15 +52,19 @@ class Extremes:
     traded: bytes
     rows: int
 
+    def without(self, listed: list[int]) -> "Extremes":
+        """The same without moves on these rows, which a list explains: they are no market's."""
+        return replace(self, moves=self.moves[~np.isin(np.abs(self.moves) - 1, listed)])
+
 
 def extremes_of(
     bars: pl.DataFrame,
     traded: NDArray[np.bool_],
-    suspects: list[Place],
-    wicks: list[Place],
+    suspects: tuple[list[Place], list[Place]],
+    actions: Iterable[date],
     quality: QualityParams,
 ) -> Extremes:
-    """From the complete grid in order, with `sound` bars marked; prices as delivered."""
+    """From the complete grid in order, with `sound` bars marked; prices as delivered. `suspects`: moves, then wicks."""
     day = bars["session"].rle_id().to_numpy()
     sound = bars["sound"].to_numpy()
     rows = np.flatnonzero(sound)
@@ -68,16 +73,19 @@ def extremes_of(
     before = np.append(np.nan, close)[: len(rows)]
     start = np.where(first, opening, before)
     nights = np.full(int(day[-1]) + 1, np.nan)
-    at_open = first & (bars["m"].to_numpy()[rows] == 0)
+    one_night = np.append(False, np.diff(day[rows]) == 1)[: len(rows)]
+    at_open = one_night & (bars["m"].to_numpy()[rows] == 0)
     night = np.log(opening[at_open] / before[at_open])
     nights[day[rows[at_open]]] = np.where(np.abs(night) <= FURTHEST_NIGHT, night, np.nan)
+    listed = bars["session"].unique(maintain_order=True).search_sorted(pl.Series([*actions], dtype=pl.Date)).to_numpy()
+    nights[listed[listed < len(nights)]] = np.nan
     reach = high / np.maximum(opening, close), np.minimum(opening, close) / low
     return Extremes(
         _signed(rows, close / start, start / close, PART_OF_FLOOR * quality.jump_floor_share),
         _signed(rows, *reach, PART_OF_FLOOR * quality.wick_floor_share),
         nights,
-        tuple(suspects),
-        tuple(wicks),
+        tuple(suspects[0]),
+        tuple(suspects[1]),
         packed(traded),
         bars.height,
     )

@@ -69,7 +69,7 @@ def proposal(days: pl.DataFrame, quality: QualityParams) -> Proposal | None:
         quality.model_dump()
         | {
             "no_trade_minutes": "quiet",
-            "quiet_max_min": max(min(ceil(longest * WIDER), FULL_SESSION_MIN), quality.max_gap_min),
+            "quiet_max_min": min(max(ceil(longest * WIDER), quality.max_gap_min), FULL_SESSION_MIN),
             "min_session_completeness": min(round(floor(least / STEP) * STEP, 2), quality.min_session_completeness),
         }
     )

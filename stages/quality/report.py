@@ -87,11 +87,12 @@ def _symbol(one: Checked, gaps: list[dict[str, Any]]) -> dict[str, Any]:
         unknown = dict.fromkeys(("sessions_present", "sessions_usable", "sessions_dropped", "completeness"))
         return {"sessions_expected": days.height, **unknown, "checks": {}, "days": [], **NOTHING_FOUND}
     expected, missing = int((days["n_expected"] - days["HLT1"]).sum()), int(days["n_missing"].sum())
-    dropped = int((days["verdict"] == "fail").sum())
+    owed = one.expected
+    dropped = int((owed["verdict"] == "fail").sum())
     return {
-        "sessions_expected": days.height,
-        "sessions_present": int((days["n_raw"] > 0).sum()),
-        "sessions_usable": days.height - dropped,
+        "sessions_expected": owed.height,
+        "sessions_present": int((owed["n_raw"] > 0).sum()),
+        "sessions_usable": owed.height - dropped,
         "sessions_dropped": dropped,
         "completeness": round(1 - missing / max(1, expected), 6),
         "checks": one.counts | {check: int(days[check].sum()) for check in FLAGS},
@@ -142,9 +143,9 @@ def _hard_failures(symbol: str, one: Checked, quality: QualityParams) -> list[di
     if one.failure is not None:
         session = None if one.failure.session is None else str(one.failure.session)
         return [{"symbol": symbol, "session": session, "check": one.failure.check, "detail": one.failure.detail}]
-    usable = int((one.days["verdict"] != "fail").sum())
-    if usable / one.days.height >= quality.min_sessions_share:
+    usable = int((one.expected["verdict"] != "fail").sum())
+    if usable / one.expected.height >= quality.min_sessions_share:
         return []
-    first = str(one.days.filter(pl.col("verdict") == "fail")["session"].min())
+    first = str(one.expected.filter(pl.col("verdict") == "fail")["session"].min())
     detail = too_few_sessions(symbol, one, quality.of(symbol))
     return [{"symbol": symbol, "session": first, "check": "CMP3", "detail": detail}]

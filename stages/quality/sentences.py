@@ -15,6 +15,7 @@ from stages.params.quality import QualityParams
 from stages.quality.copies import copied_symbols
 from stages.quality.gate import Checked
 from stages.quality.proposals import proposal
+from stages.quality.sessions import HALTED
 
 if TYPE_CHECKING:
     from stages.quality.gate import Checked
@@ -71,6 +72,7 @@ def twin_warnings(checked: Mapping[str, "Checked"]) -> list[str]:
 Symbols = Mapping[str, dict[str, Any]]
 FELL = {  # reason -> what is true of the session that failed for it
     "level_jump": "{level_run} bars in a row are away from the price before them (PX7)",
+    HALTED: "trading was halted throughout (HLT1)",
     "no_data": "no row of it came",
     "conflicting_rows": "{TS3} of its minutes came more than once, with different values",
     "no_sound_bar": "none of its {n_raw} rows is a sound bar (PX1: {PX1}, PX2: {PX2}, VOL1: {VOL1})",
@@ -82,8 +84,8 @@ FELL = {  # reason -> what is true of the session that failed for it
 
 def too_few_sessions(symbol: str, one: Checked, quality: QualityParams) -> str:
     """Why a symbol with too few usable sessions is refused, and what to do."""
-    fallen = one.days.filter(pl.col("verdict") == "fail").sort("session")
-    usable, of_all = one.days.height - fallen.height, one.days.height
+    fallen = one.expected.filter(pl.col("verdict") == "fail").sort("session")
+    usable, of_all = one.expected.height - fallen.height, one.expected.height
     reasons = dict(
         fallen["reason"].value_counts(sort=True, name="n").sort("n", "reason", descending=[True, False]).rows()
     )
@@ -138,11 +140,13 @@ def _of_symbol(symbol: str, one: Checked, entry: dict[str, Any], quality: Qualit
 
 def _across(read: Mapping[str, Checked], *, everybody: bool) -> Iterator[str]:
     """Sessions without any row. That no symbol has one is reported only when all symbols could be read."""
+    owed = {symbol: set(one.expected["session"]) for symbol, one in read.items()}
     present = {symbol: set(one.days.filter(pl.col("n_raw") > 0)["session"]) for symbol, one in read.items()}
     anywhere = set().union(*present.values())
-    if lacking := {symbol: len(anywhere - days) for symbol, days in present.items() if anywhere - days}:
+    missing = {symbol: (anywhere & owed[symbol]) - days for symbol, days in present.items()}
+    if lacking := {symbol: len(days) for symbol, days in missing.items() if days}:
         yield f"X1: sessions that other symbols have are missing; number by symbol: {lacking}"
-    closed = sorted({str(day) for one in read.values() for day in set(one.days["session"]) - anywhere})
+    closed = sorted(map(str, set().union(*owed.values()) - anywhere))
     if closed and everybody:
         yield f"unexpected_closed: no symbol has a bar on {shorten(closed)}"
     yield from twin_warnings(read)
@@ -159,7 +163,7 @@ def _fell(day: Mapping[str, Any], quality: QualityParams) -> str:
 
 def _scattered(symbol: str, one: Checked, quality: QualityParams) -> str:
     """The thresholds to set if missing minutes are minutes without a trade; empty where they do not look so."""
-    fitting = proposal(one.days, quality)
+    fitting = proposal(one.expected, quality)
     if fitting is None:
         return ""
     return (

@@ -16,6 +16,7 @@ from stages.tables.market import PRICES, REAL
 
 BAR_MARKS = ("PX1", "PX2", "PX6", "PX7", "PX8", "VOL1", "VOL2", "HLT1", "off_print")
 WARNINGS = ("TS6", "TS8", "CMP4", "PX4", "PX5", "PX7", "VOL3")
+HALTED = "halted"  # the reason of a session that listed halts cover: the feed owes nothing of it
 FLOAT32_NOISE = 2.0**-23  # of a price: half a float32 step, and the same for its decimals
 
 
@@ -48,11 +49,13 @@ def with_further_halts(
     days: pl.DataFrame, gaps: pl.DataFrame, halts: pl.DataFrame, quality: QualityParams
 ) -> pl.DataFrame:
     """The same sessions as if these halts, each within one of the long `gaps` (`Silence`), were listed too."""
-    within = gaps.join_asof(halts.sort("halted_at"), left_on="ts", right_on="halted_at", strategy="forward")
+    within = halts.sort("halted_at").join_asof(gaps, left_on="halted_at", right_on="ts")
     ends = pl.min_horizontal("resumed_at", pl.col("ts") + pl.duration(minutes=pl.col("minutes")))
-    minutes = (ends - pl.col("halted_at")).dt.total_minutes().clip(lower_bound=0).fill_null(0)
+    minutes = (ends - pl.col("halted_at")).dt.total_minutes().clip(lower_bound=0)
+    by_gap = within.group_by("ts").agg(further=minutes.sum())
     further = (
-        within.with_columns(further=minutes)
+        gaps.join(by_gap, on="ts", how="left")
+        .with_columns(pl.col("further").fill_null(0))
         .group_by("session")
         .agg(pl.col("further").sum(), longest=(pl.col("absent") - pl.col("further")).max())
     )
@@ -90,6 +93,7 @@ def _reasons(quality: QualityParams) -> dict[str, pl.Expr]:
     """Why a session is dropped, in order of priority."""
     return {
         "level_jump": pl.col("level_run") > quality.max_gap_min,
+        HALTED: pl.col("HLT1") == pl.col("n_expected"),
         "no_data": pl.col("n_raw") == 0,
         "conflicting_rows": pl.col("TS3") > 0,
         "no_sound_bar": pl.col("n_missing") + pl.col("HLT1") == pl.col("n_expected"),

@@ -1,18 +1,19 @@
 """Revisions: what changed between two listings of a source, and between two deliveries of one file.
 
 *Units*: `largest_bp` is the largest change of a close, in bp of log price.
-*Time*: only rows of regular hours are compared, since no others are used; they belong to their date in New York.
+*Time*: only rows of regular hours under a symbol's name on their day are compared, since no others are used; they
+belong to their date in New York.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import time
+from dataclasses import dataclass, field
+from datetime import date, time
 from typing import Any
 
 import polars as pl
 
 from stages.errors import count
-from stages.params.source import SYMBOL, SourceParams, Unit
+from stages.params.source import SYMBOL, SourceParams, Unit, ticker_on
 from stages.sources.manifest import place_of
 from stages.tables.market import NEW_YORK
 
@@ -23,18 +24,22 @@ SESSION, DELIVERED = "(session)", "(delivered)"  # names that no vendor uses
 
 @dataclass(frozen=True)
 class Vendor:
-    """The vendor's names of two columns, the zone of naive stamps and the unit of whole ones."""
+    """The vendor's names of columns, the zone of naive stamps, the unit of whole ones, and earlier names of symbols."""
 
     ts: str
     close: str
     zone: str | None
     unit: Unit | None = None
+    symbol: str = ""
+    ticker: str = "symbol"  # the column
+    renames: Mapping[str, Mapping[str, date]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, source: SourceParams, symbol: str) -> "Vendor":
         """The vendor's columns for one symbol, as section `source` states them."""
         theirs = {ours: vendors.replace(SYMBOL, symbol) for vendors, ours in source.aliases.items()}
-        return cls(theirs.get("ts", "ts"), theirs.get("close", "close"), source.zone, source.unit)
+        stamp, close, ticker = (theirs.get(ours, ours) for ours in ("ts", "close", "symbol"))
+        return cls(stamp, close, source.zone, source.unit, symbol, ticker, source.renames)
 
     def has_stamps(self, rows: pl.DataFrame) -> bool:
         """Whether the rows have a stamp column."""
@@ -140,6 +145,11 @@ def _regular(frame: pl.DataFrame, vendor: Vendor) -> pl.DataFrame:
     rows = frame.with_columns(local.dt.date().alias(SESSION), pl.lit(value=True).alias(DELIVERED)).filter(
         local.dt.time().is_between(OPEN, CLOSE)
     )
+    if vendor.renames:
+        ticker = next(
+            (pl.col(name) for name in (vendor.ticker, "symbol") if name in rows.columns), pl.lit(vendor.symbol)
+        )
+        rows = rows.filter(ticker.cast(pl.String) == ticker_on(pl.col(SESSION), vendor.symbol, vendor.renames))
     return rows.unique(vendor.ts, keep="first", maintain_order=True)
 
 

@@ -73,12 +73,24 @@ def test_the_default_study_has_no_problem_and_every_section_its_model(default):
             {"split.walk_forward": {"first_train_sessions": 130, "fold_sessions": 5}},
             "split.walk_forward.first_train_sessions 130 and split.embargo_sessions 1 leave no session to trade",
         ),
+        (  # 61 weekdays until 31 March, of which 30 are held out and one is embargo
+            {
+                "requests.first_session": "2025-01-06",
+                "split.walk_forward": {"first_train_sessions": 29, "fold_sessions": 5},
+            },
+            "leave no session to trade: at most 30 are searched",
+        ),
         ({"split.holdout_from": "2025-02-03"}, "split.holdout_sessions = 30 and split.holdout_from = 2025-02-03"),
     ],
 )
 def test_a_rule_between_sections_is_told_with_its_values(default, changes, said):
     found = problems(changed(default, changes))
     assert any(said in sentence for sentence in found), found
+
+
+def test_a_walk_forward_that_a_later_begin_leaves_one_session_to_trade_is_possible(default):
+    walk = {"split.walk_forward": {"first_train_sessions": 28, "fold_sessions": 5}}
+    assert problems(changed(default, {"requests.first_session": "2025-01-06"} | walk)) == []
 
 
 @pytest.mark.parametrize(

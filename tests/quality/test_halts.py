@@ -206,6 +206,83 @@ def test_a_pause_that_is_kept_excuses_no_other_gap_of_its_session(gap: tuple[int
     assert found["reason"] == "sustained_gap"
 
 
+OPENED = datetime(2024, 11, 19, 14, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_session_that_a_list_covers_is_neither_owed_nor_used(sent: bool) -> None:
+    """Of 14 sessions AAA owes 13, and 13 are usable; BBB trades in all of them."""
+    feed = delivery() if sent else delivery().filter(~minutes(TUESDAY, 0, 389))
+    listed = halt(OPENED, 390, "AAA")
+    checked = check_symbols({"AAA": feed, "BBB": delivery(seed=2)}, dialect(), CALENDAR, QUALITY, halts=listed)
+    report = report_on(checked, CALENDAR)
+    one = report["symbols"]["AAA"]
+
+    assert (report["warnings"], report["hard_failures"], day(checked["AAA"], TUESDAY)["reason"]) == ([], [], "halted")
+    assert [one[f"sessions_{name}"] for name in ("expected", "present", "usable", "dropped")] == [13, 13, 13, 0]
+    assert [found["session"] for found in one["days"] if found["dropped"]] == ["2024-11-19"]
+
+
+def test_a_symbol_that_is_halted_all_the_time_is_refused() -> None:
+    listed = pl.concat([halt(row["open_utc"], row["n_bars"], "AAA") for row in CALENDAR.iter_rows(named=True)])
+    (failure,) = report_on(check_symbols({"AAA": delivery()}, dialect(), CALENDAR, QUALITY, halts=listed), CALENDAR)[
+        "hard_failures"
+    ]
+    assert "0 of 14 sessions are usable" in failure["detail"]
+    assert "on 2024-11-18, trading was halted throughout (HLT1)" in failure["detail"]
+
+
+@pytest.mark.parametrize(("first", "told"), [(100, [(115, 131)]), (107, [(105, 107), (117, 131)])])
+def test_a_pause_beside_a_listed_halt_is_kept_by_the_minutes_that_no_list_holds(
+    first: int, told: list[tuple[int, int]]
+) -> None:
+    """Silent in minutes 100 to 129, of which the list holds ten: five are a gap, fifteen a pause."""
+    listed = halt(OPENED + timedelta(minutes=first), 10, "AAA")
+    kept = check_symbols(paused(100, 129), dialect(), CALENDAR, KEEP, halts=listed)["AAA"]
+    found, unlisted = day(kept, TUESDAY), kept.halts.filter(pl.col("source") != "a test")
+
+    assert (found["verdict"], found["HLT1"], found["n_missing"], found["longest_gap"]) == ("pass", 25, 5, 5)
+    minute = timedelta(minutes=1)
+    assert [((a - OPENED) // minute, (b - OPENED) // minute) for a, _, b, _ in unlisted.rows()] == told
+
+
+def test_whether_a_silent_symbol_will_trade_later_today_is_not_known() -> None:
+    """Silent from the open to 11:29, or all day: five minutes of gap, then a pause, until whenever it ends."""
+    later, never = (check_symbols(paused(0, last), dialect(), CALENDAR, KEEP)["AAA"] for last in (119, 389))
+
+    told = ["incomplete"] * 4 + ["halt"] * 116  # at 09:35, when the fifth minute is over, it is too long for a gap
+    assert reasons(later, TUESDAY)[:120] == reasons(never, TUESDAY)[:120] == told
+    assert (day(later, TUESDAY)["HLT1"], day(later, TUESDAY)["reason"]) == (115, None)
+    lost = day(never, TUESDAY)
+    assert (lost["n_missing"], lost["HLT1"], lost["reason"]) == (390, 0, "no_data")
+
+
+def test_a_pause_before_the_first_bar_of_all_is_none() -> None:
+    """Listed on Wednesday at 10:30: the minutes before are no pause, and the session fails."""
+    wednesday = date(2024, 11, 20)
+    new = delivery().filter(pl.col("ts") >= datetime(2024, 11, 20, 15, 30, tzinfo=UTC))
+    one = check_symbols(paused() | {"AAA": new}, dialect(), CALENDAR, KEEP)["AAA"]
+
+    assert reasons(one, wednesday)[:61] == [*reasons(one, TUESDAY)[:60], "incomplete"] == ["incomplete"] * 61
+    assert day(one, wednesday)["reason"] == "incomplete"
+
+
+def test_others_that_are_halted_say_nothing_of_a_pause() -> None:
+    """Minutes 90 to 119: the market is halted in the first twenty, or one of two others in all of them."""
+    market = check_symbols(
+        paused(90, 119, others=(90, 109)), dialect(), CALENDAR, QUALITY, halts=halt(OPENED + timedelta(minutes=90), 20)
+    )
+    feeds = paused(90, 119) | {"B2": delivery(seed=2).filter(~minutes(TUESDAY, 90, 119))}
+    other = halt(OPENED + timedelta(minutes=90), 30, "B2")
+    one, nobody = (
+        check_symbols(some, dialect(), CALENDAR, QUALITY, halts=other)
+        for some in (feeds, {symbol: feeds[symbol] for symbol in ("AAA", "B2")})
+    )
+
+    assert kinds(market) == [("2024-11-19", 30, "halt")]
+    assert (kinds(one), kinds(nobody)) == ([("2024-11-19", 30, "halt")], [("2024-11-19", 30, "alone")])
+
+
 def test_it_is_a_pause_only_once_it_is_too_long_for_a_gap() -> None:
     """Before, nobody can know: five minutes of gap, of which the morning's completeness takes notice, then a halt."""
     kept = check_symbols(paused(200, 214), dialect(), CALENDAR, KEEP)["AAA"]

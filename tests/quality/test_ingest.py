@@ -5,9 +5,10 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
+from stages.quality.across import check_symbols
 from stages.quality.ingest import in_our_columns
 from stages.tables.market import PRICES
-from tests.quality.deliveries import CALENDAR, day, delivery, dialect, minute, minutes, through_the_gate
+from tests.quality.deliveries import CALENDAR, QUALITY, day, delivery, dialect, minute, minutes, through_the_gate
 
 TUESDAY = date(2024, 11, 19)
 BLACK_FRIDAY = date(2024, 11, 29)  # 210 minutes
@@ -226,3 +227,40 @@ def test_hours_before_the_open_of_a_holiday_are_just_outside_hours() -> None:
 
     assert checked.failure is None
     assert checked.counts["outside_hours"] == 10
+
+
+def test_rows_of_other_times_than_the_study_and_of_another_company_are_in_no_count() -> None:
+    """META was FB before 26 November, and another company META; both halves of the file are in order."""
+    day_of = ts.dt.date()
+    renamed = date(2024, 11, 26)
+    own = delivery().with_columns(symbol=pl.when(day_of < renamed).then(pl.lit("FB")).otherwise(pl.lit("META")))
+    other = delivery(seed=9).filter(day_of < renamed).with_columns(symbol=pl.lit("META"))
+    long_ago = own.head(780).with_columns(ts - timedelta(days=364))
+    vendor = pl.concat([long_ago, own, other])
+    by_name = pl.concat([vendor.filter(symbol="META").sort("ts"), vendor.filter(symbol="FB")])
+    found = check_symbols({"META": by_name}, dialect(renames={"META": {"FB": renamed}}), CALENDAR, QUALITY)["META"]
+
+    assert found.bars.equals(through_the_gate(delivery()).bars)
+    assert found.counts == {"TS1": 0, "TS2": 0, "outside_hours": 0, "auction_rows": 0, "TS5_undecided": 0}
+
+
+@pytest.mark.parametrize(("before", "warned"), [(390, 0), (9, 60)])
+def test_a_feed_of_all_hours_is_known_by_the_sessions_in_which_the_symbol_was_listed(before: int, warned: int) -> None:
+    """Listed on 27 November: six of 13 full sessions. An hour after an early close belongs to all hours alone."""
+    listed = delivery().filter(ts.dt.date() >= date(2024, 11, 27))
+    early = listed.filter(pl.int_range(pl.len()).over(ts.dt.date()) < before).with_columns(ts - timedelta(hours=8))
+    late = listed.filter(minutes(BLACK_FRIDAY, 0, 59)).with_columns(ts + timedelta(minutes=211))
+    checked = through_the_gate(pl.concat([listed, early, late]).sort("ts"))
+
+    assert checked.failure is None
+    assert day(checked, BLACK_FRIDAY)["TS6"] == warned
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_ticker_is_a_new_companys_only_from_the_day_on_which_the_other_left_it(named: bool) -> None:
+    """Rows of FB before 26 November are META's; the sessions from then on are another company's."""
+    vendor = delivery().with_columns(symbol=pl.lit("FB")) if named else delivery()
+    renames = {"META": {"FB": date(2024, 11, 26)}}
+    found = check_symbols({"FB": vendor}, dialect(renames=renames), CALENDAR, QUALITY)["FB"]
+
+    assert found.days["n_raw"].to_list() == [0] * 6 + [390] * 2 + [210] + [390] * 5

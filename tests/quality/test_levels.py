@@ -204,6 +204,29 @@ def test_symbols_that_split_on_the_same_night_are_no_market(
     assert [[one["split"] for one in found[name].levels] for name in symbols] == [[split]] * len(symbols)
 
 
+@pytest.mark.parametrize("away", [False, True])
+def test_what_moved_one_symbol_over_more_than_a_night_or_by_its_own_list_is_no_market(away: bool) -> None:
+    """Half the price is 2:1 beside a 5:4 split that is listed, and beside a quarter more after two sessions away."""
+    others = times(0.8, from_on(MONDAY), seed=2)
+    if away:
+        others = times(1.25, from_on(MONDAY), seed=2).filter(~ts.dt.date().is_in([WEDNESDAY, date(2024, 11, 29)]))
+    found = together({"BBB": {} if away else {MONDAY: 0.8}}, AAA=times(0.5, from_on(MONDAY)), BBB=others)
+    wrong = together({"BBB": {} if away else {MONDAY: 0.8}}, AAA=times(0.8, from_on(MONDAY)), BBB=others)
+
+    assert [(one["kind"], one["split"]) for one in found["AAA"].levels] == [("split", "2:1")]
+    assert [(one["kind"], one["split"]) for one in wrong["AAA"].levels] == [("split", "5:4")]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_news_of_one_symbol_that_a_list_holds_excuses_no_other_in_that_minute(listed: bool) -> None:
+    """Both lose 30 % at minute 100; AAA is back next day: its session fails unless a market moved."""
+    news = minutes(TUESDAY, 100, 389)
+    other = times(0.7, news | from_on(WEDNESDAY), seed=2)
+    found = together({"BBB": {TUESDAY: 0.7}} if listed else {}, AAA=times(0.7, news), BBB=other)
+
+    assert (TUESDAY in failed(found["AAA"]), failed(found["BBB"])) == (listed, [])
+
+
 @pytest.mark.parametrize(("hit", "believed"), [(1, False), (3, False), (4, True), (7, True)])
 def test_a_move_is_shared_if_enough_of_all_others_have_it_also_of_those_whose_bars_are_void(
     hit: int, believed: bool

@@ -47,6 +47,19 @@ def test_a_single_symbol_cannot_tell() -> None:
     assert found_in({"AAA": bars((100, 119))}) == {"AAA": [GAP | {"kind": "alone"}]}
 
 
+def test_a_symbol_counts_from_its_first_bar_to_a_session_behind_its_last() -> None:
+    """Silent on Tuesday: of two others one trades, and the other came later, went on Monday, or went long before."""
+    listed_later = bars(seed=3).with_columns(gap_len=pl.when(pl.col("session") <= TUESDAY).then(1).otherwise("gap_len"))
+    monday = bars(seed=3).with_columns(gap_len=pl.when(pl.col("session") >= TUESDAY).then(1).otherwise("gap_len"))
+    thursday = date(2024, 11, 21)
+    late = through_the_gate(delivery().filter(~minutes(thursday, 100, 119))).bars
+
+    assert found_in({"AAA": bars((100, 119)), "BBB": bars(seed=2), "CCC": listed_later})["AAA"][0]["kind"] == "halt"
+    assert found_in({"AAA": bars((100, 119)), "BBB": bars(seed=2), "CCC": monday})["AAA"][0]["kind"] == "feed"
+    assert found_in({"AAA": late, "BBB": bars(seed=2), "CCC": monday})["AAA"][0]["kind"] == "halt"
+    assert found_in({"AAA": late, "CCC": monday})["AAA"][0]["kind"] == "alone"
+
+
 def test_short_gaps_and_whole_sessions_are_no_long_gaps() -> None:
     assert found_in({"AAA": bars((100, 104)), "BBB": bars((0, 389), seed=2)}) == {"AAA": [], "BBB": []}
 

@@ -187,6 +187,13 @@ def test_what_the_gate_proposes_works() -> None:
     assert f"set quality.by_symbol: {{SYM: {{{stated}}}}}; then 14 of 14 sessions are usable" in failure["detail"]
 
 
+def test_where_a_gap_may_be_longer_than_a_session_quiet_minutes_are_proposed_for_a_whole_one() -> None:
+    fitting = proposal(checked(thin(), params(max_gap_min=400)).days, params(max_gap_min=400))
+
+    assert fitting is not None
+    assert (fitting.quiet_max_min, fitting.usable) == (390, 14)
+
+
 def test_what_is_proposed_saves_no_session_that_another_check_fails() -> None:
     """Forty bars of one price in a session that also lacks scattered minutes: stating them leaves it stale."""
     price = delivery().filter(minute(TUESDAY, 100))["close"][0]

@@ -9,6 +9,7 @@ from stages.quality.across import check_symbols
 from stages.quality.clean import judge_wicks
 from stages.quality.gate import Checked
 from stages.quality.others import NOBODY, Others
+from stages.tables.market import PRICES
 from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minute, minutes, through_the_gate
 
 TUESDAY = date(2024, 11, 26)
@@ -38,6 +39,19 @@ def test_a_wick_is_cut_to_the_body_and_the_rest_of_the_bar_stays(low: float, hig
     assert (found["is_outlier"], found["gap_len"]) == (True, 0)
     assert (day(checked, TUESDAY)["PX8"], day(checked, TUESDAY)["verdict"]) == (1, "pass")
     assert checked.days["PX8"].sum() == 1
+
+
+@pytest.mark.parametrize("factor", [0.8, 0.5])
+def test_the_night_of_a_split_is_no_body_of_the_first_bar(factor: float) -> None:
+    """The high of the opening minute is still the old price, or 1.9 times the new one: nobody traded there."""
+    monday = date(2024, 12, 2)
+    since, old = pl.col("ts").dt.date() >= monday, min(1 / factor, 1.9)
+    split = delivery().with_columns(pl.when(since).then(pl.col(p) * factor).otherwise(p).alias(p) for p in PRICES)
+    opening = pl.when(minute(monday, 0)).then(pl.col("high") * old).otherwise("high")
+    checked = through_the_gate(split.with_columns(high=opening))
+
+    assert checked.days["PX8"].sum() == 1
+    assert bar(checked, monday, 0)["high"] == max(bar(checked, monday, 0)["open"], bar(checked, monday, 0)["close"])
 
 
 def test_a_wick_of_two_percent_is_left_alone() -> None:

@@ -1,6 +1,6 @@
 """What a vendor changed is told by file, by day, by bar and by size."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
@@ -76,6 +76,21 @@ def test_a_change_of_volume_alone_is_a_change_of_zero_bp() -> None:
     found = revision(bars(), bars().with_columns(v=pl.lit(6.0)), VENDOR)
 
     assert (found.changed, found.largest_bp) == (30, 0.0)
+
+
+@pytest.mark.parametrize("column", ["symbol", "sym"])
+def test_of_a_renamed_symbol_the_rows_under_its_name_on_their_day_are_compared(column: str) -> None:
+    """META was FB before 6 March, when another company was META: ten bars of FB moved a hundredth, all of the other."""
+    renamed = Vendor("t", "c", None, symbol="META", ticker="sym", renames={"META": {"FB": date(2024, 3, 6)}})
+    day, closed = pl.col("t").dt.date(), pl.col("c")
+    name = pl.when(day < date(2024, 3, 6)).then(pl.lit("FB")).otherwise(pl.lit("META"))
+    own, other = bars().with_columns(name.alias(column)), bars().with_columns(pl.lit("META").alias(column)).head(20)
+    moved = own.with_columns(pl.when(day == date(2024, 3, 5)).then(closed * 1.01).otherwise(closed).alias("c"))
+    before, after = pl.concat([other, own]), pl.concat([other.with_columns(closed * 2), moved])
+    found = revision(before, after, renamed)
+
+    assert (found.changed, found.added, found.removed, found.sessions) == (10, 0, 0, ("2024-03-05",))
+    assert found.largest_bp == pytest.approx(99.50, abs=0.01)
 
 
 def test_a_file_that_lost_its_tail_is_told_by_the_bars_it_lost() -> None:
