@@ -18,6 +18,7 @@ from stages.quality import levels
 from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.levels import judge_levels, likely_split
+from stages.quality.others import extremes_of
 from stages.quality.report import quality_report
 from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minutes, through_the_gate
 
@@ -95,6 +96,22 @@ def test_a_jump_within_the_session_is_void_at_once(factor: float, first: int, la
     assert (found["verdict"], found["PX7"], found["n_missing"]) == (verdict, last - first + 1, last - first + 1)
     assert bar(checked, TUESDAY, first)["gap_len"] == 1
     assert failed(checked) == ([TUESDAY] if verdict == "fail" else [])
+
+
+@pytest.mark.parametrize(("last", "dropped"), [(204, []), (205, [TUESDAY])])
+def test_as_many_void_bars_in_a_row_as_may_be_missing_drop_no_session(last: int, dropped: list[date]) -> None:
+    """Five may be: `max_gap_min`."""
+    assert failed(through_the_gate(times(7.0, minutes(TUESDAY, 200, last)))) == dropped
+
+
+@pytest.mark.parametrize(("opening", "night"), [(145.0, np.log(1.45)), (145.01, np.nan)])
+def test_a_night_beyond_45_percent_tells_nothing_of_other_symbols(opening: float, night: float) -> None:
+    sessions = [*CALENDAR["session"][:2]]
+    bars = pl.DataFrame({"session": sessions, "close": [100.0, opening]}).with_columns(
+        m=pl.lit(0), sound=True, open="close", high="close", low="close"
+    )
+    found = extremes_of(bars, np.ones(2, np.bool_), [], [], QUALITY)
+    np.testing.assert_allclose(found.nights, [np.nan, night], rtol=1e-12)
 
 
 def test_the_first_bar_exactly_at_the_limit_is_back() -> None:
