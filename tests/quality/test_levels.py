@@ -24,7 +24,7 @@ from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dial
 
 PRICES = ("open", "high", "low", "close")
 TUESDAY, WEDNESDAY, LAST = date(2024, 11, 26), date(2024, 11, 27), date(2024, 12, 6)
-MONDAY = date(2024, 12, 2)
+MONDAY, AFTER = date(2024, 12, 2), date(2024, 12, 3)
 ts = pl.col("ts")
 
 
@@ -68,6 +68,34 @@ def failed(checked: Checked) -> list[date]:
 )
 def test_a_split_is_found_behind_a_night_of_two_percent(factor: float, split: str | None) -> None:
     assert likely_split(factor, tolerance=0.03, most=50) == split
+
+
+@pytest.mark.parametrize(("factor", "split"), [(0.25, "4:1"), (1.5, "2:3"), (0.02, "50:1"), (1 / 51, None)])
+def test_a_night_at_exactly_the_tolerance_fits_a_split_up_to_the_largest(factor: float, split: str | None) -> None:
+    assert likely_split(factor, tolerance=0.0, most=50) == split
+
+
+@pytest.mark.parametrize(("share", "kinds"), [(0.1, ["split"]), (0.1002, ["jump"])])
+def test_the_first_bar_of_a_split_may_move_by_the_floor_of_a_minute_and_no_further(
+    share: float, kinds: list[str]
+) -> None:
+    """From 2 p to p, and up by a tenth of it, whatever p is, though logarithms round."""
+    for cents in range(1000, 1100, 10):
+        prices = [cents / 50, cents / 100, cents * (1 + share) / 100]
+        bars = pl.DataFrame({"session": [TUESDAY, WEDNESDAY], "open": prices[:2], "close": prices[::2]})
+        found = judge_levels(bars.with_columns(m=pl.lit(0, pl.Int32), sound=True), {}, QUALITY).found
+        assert [one["kind"] for one in found] == kinds
+
+
+@pytest.mark.parametrize(("lost", "dropped"), [(0, 2), (1, 1), (2, 1)], ids=["fewer", "as many", "more"])
+def test_a_price_beyond_the_ceiling_is_believed_from_the_next_session_on_if_the_old_one_had_no_more_bars(
+    lost: int, dropped: int
+) -> None:
+    """389 bars at 64 times the price, then 390 a session, behind 390 of the first session, 389 or 388."""
+    first, second = CALENDAR["session"][:2]
+    gone = minutes(second, 5, 5) if not lost else minutes(first, 5, 4 + lost) | minutes(second, 5, 5)
+    checked = through_the_gate(times(64.0, from_on(second)).filter(~gone))
+    assert failed(checked) == CALENDAR["session"][1 : 1 + dropped].to_list()
 
 
 @pytest.mark.parametrize("factor", [0.25, 0.05, 1 / 7, 0.02, 2 / 3, 25.0])
@@ -183,6 +211,8 @@ def test_a_listed_jump_passes_and_another_on_the_same_day_does_not() -> None:
     assert together(listed, AAA=split)["AAA"].days["verdict"].unique().to_list() == ["pass"]
     assert MONDAY not in failed(together({"AAA": {TUESDAY: 0.3}}, AAA=delivery())["AAA"])
     assert failed(together(listed, AAA=times(300.0, from_on(MONDAY)))["AAA"])[0] == MONDAY
+    again = split.with_columns(pl.when(from_on(AFTER)).then(pl.col(p) * 0.3).otherwise(p).alias(p) for p in PRICES)
+    assert failed(together(listed, AAA=again)["AAA"])[0] == AFTER  # it was listed for the session before
 
 
 def test_a_listed_jump_may_come_within_the_session() -> None:
