@@ -171,8 +171,13 @@ def test_an_order_that_may_wait_for_one_minute_only_waits_until_that_minute_is_o
     forecasts = [asked(f"10:3{minute}") for minute in range(4)]
     said = ["no_bar", "in_position", "in_position", "long"]
     assert [decisions(trade, forecasts, who, day) for trade in (simulate, simulate_by_loop)] == [said, said]
-    (book,) = trade_here([who], Market(day, table(forecasts[:3]), calendar({DAY: FULL})))
-    assert book.trades == 0
+    traded = [trade_here([who], Market(day, table(forecasts[:n]), calendar({DAY: FULL})))[0].trades for n in (3, 4)]
+    assert traded == [0, 1]
+
+
+@both
+def test_an_order_behind_the_last_bar_of_a_record_is_never_filled(trade):
+    assert decisions(trade, [asked("10:30")], strategy("A"), flat_day(filled=range(60, 390))) == ["no_bar"]
 
 
 def test_an_order_for_a_minute_beyond_its_horizon_is_never_sent():
