@@ -32,7 +32,7 @@ CONTEST_NATS = 6.0
 CLOCK_NATS, CLOCK_PRIOR = 4.0, 0.05  # a five-minute rhythm never decides alone
 BEST_CONFIDENCE = 0.999  # the most that is claimed, since the signs of a session are not independent
 OPEN_MIN = 570  # 09:30
-TELLING = 0.1  # nats: less does not count
+TELLING = 0.1  # nats: no more than that does not count
 SUMMER_OPEN_UTC, SUMMER_HOURS, WINTER_HOURS = 13, -4, -5
 
 

@@ -177,7 +177,8 @@ class _Scan:
             return True
         tolerance = self.quality.split_tolerance_nights * self.night_scale(at)
         split = likely_split(exp(move - market), tolerance, self.quality.split_max_ratio)
-        if split is None or abs(self.closes[at] - self.opens[at]) > log(1 + self.quality.jump_floor_share):
+        moved = abs(self.closes[at] - self.opens[at])
+        if split is None or moved > log(1 + self.quality.jump_floor_share) + ROUNDING:
             return False
         self._tell(at, "split", price, split)
         return True

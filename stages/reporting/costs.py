@@ -49,7 +49,7 @@ def _break_even(record: Record, span: str) -> str:
         return f"On the {span} span nothing was traded at the stated costs, so there is no trade to charge more."
     if multiple is None:
         return f"On the {span} span the trades cost nothing, so no multiple of the stated costs changes the result."
-    if multiple <= 0:
+    if multiple < 0:
         return f"On the {span} span the trades lose even before costs."
     return f"On the {span} span the same trades break even at {number(multiple, 2)} times the stated costs."
 

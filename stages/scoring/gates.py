@@ -185,7 +185,7 @@ def _perfect_passes(n: int, tolerance: float) -> str:
 
 def _detectable(se: float, params: GatesParams) -> str:
     smallest = params.coverage_tol + (_z(params.coverage_confidence) + _z(POWER)) * se
-    if smallest > NOMINAL:
+    if smallest >= NOMINAL:
         return "no coverage, however far off, is caught four times out of five (low power)"
     low = smallest > LOW_POWER_TOLERANCES * params.coverage_tol
     return f"a true coverage off by {smallest:.3f} is caught four times out of five" + (" (low power)" if low else "")

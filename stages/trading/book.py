@@ -79,7 +79,7 @@ def repriced(trades: pl.DataFrame, cost_multiple: float) -> pl.DataFrame:
 
 def break_even(book: Book) -> float | None:
     """The cost multiple at which the trades earn nothing; None where they cost nothing."""
-    return round(book.gross_units / book.cost_units, 6) if book.cost_units else None
+    return round(book.gross_units / book.cost_units, 6) + 0.0 if book.cost_units else None
 
 
 def portfolio_table(spans: Mapping[str, Span], whitelist: Sequence[str], trading: Sequence[str]) -> pl.DataFrame:

@@ -165,7 +165,7 @@ def _stressed(holdout: Evidence, params: GatesParams) -> Judgement:
 def _break_even_words(multiple: float | None) -> str:
     if multiple is None:
         return NO_COSTS
-    if multiple <= 0:
+    if multiple < 0:
         return "The trades lose even before costs."
     return f"The same trades break even at {multiple:.2f} times the stated costs."
 

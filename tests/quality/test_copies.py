@@ -2,10 +2,12 @@
 
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
 
 from stages.quality.across import check_symbols
+from stages.quality.copies import copied_sessions, copied_symbols
 from stages.quality.report import quality_report
 from tests.quality.deliveries import CALENDAR, QUALITY, day, delivery, dialect, minutes, through_the_gate
 
@@ -72,3 +74,44 @@ def test_two_symbols_with_the_same_bars_are_told_by_name() -> None:
     ]
     assert ["in 1 of their sessions, first 2024-11-26" in told for told in warnings(AAA=delivery(), BBB=part)] == [True]
     assert warnings(AAA=delivery(), BBB=delivery(seed=2)) == []
+
+
+def two_sessions(equal: int, **changed: float) -> pl.DataFrame:
+    """Thirty rows each, the first so many of them the same; `changed` is of the first row of both."""
+    m = pl.int_range(pl.len(), dtype=pl.Int32)
+    one = pl.DataFrame({"open": [100.0 + n for n in range(30)]}).with_columns(m=m, close="open", volume=pl.lit(100.0))
+    other = one.with_columns(open=pl.when(m < equal).then("open").otherwise(pl.col("open") + 0.5))
+    return pl.concat(
+        rows.with_columns(
+            session=pl.lit(day), sound=True, high=pl.col("open") + 1.0, low=pl.col("open") - 1.0
+        ).with_columns(pl.when(m == 0).then(value).otherwise(name).alias(name) for name, value in changed.items())
+        for day, rows in ((FRIDAY, one), (TUESDAY, other))
+    )
+
+
+@pytest.mark.parametrize(
+    ("equal", "changed", "told"),
+    [(20, {}, [20]), (19, {}, []), (21, {"volume": 0.0}, [20]), (20, {"volume": 0.0}, []), (20, {"high": 99.0}, [])],
+)
+def test_twenty_rows_with_volume_and_a_range_are_no_chance(
+    equal: int, changed: dict[str, float], told: list[int]
+) -> None:
+    """The first row's low is 99."""
+    any_share = QUALITY.model_copy(update={"copy_min_share": 0.0})
+    assert copied_sessions(two_sessions(equal, **changed), any_share)["TS8"].to_list() == told
+
+
+@pytest.mark.parametrize(
+    ("samples", "pairs"),
+    [
+        ([(1, 2, 3, 4, 5), (1, 2, 3, 4, 6)], {("A", "B"): [0]}),
+        ([(1, 2, 3, 4, 5), (1, 2, 3, 7, 6)], {}),
+        ([(1, 2, 3, 0, 5), (1, 2, 3, 0, 6), (7, 7, 7, 7, 5), (8, 8, 8, 8, 6)], {}),  # each shares four, with two others
+    ],
+    ids=["four", "three", "three, and one that is not compared"],
+)
+def test_symbols_share_a_session_from_four_sampled_rows_on(
+    samples: list[tuple[int, ...]], pairs: dict[tuple[str, str], list[int]]
+) -> None:
+    prints = {symbol: np.array([row], np.uint32) for symbol, row in zip("ABCD", samples, strict=False)}
+    assert copied_symbols(prints) == pairs

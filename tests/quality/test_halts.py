@@ -10,7 +10,7 @@ from stages.io.dated_files import read_halts
 from stages.quality.across import check_symbols
 from stages.quality.asof import sound_so_far
 from stages.quality.gate import Checked
-from stages.quality.halts import NO_HALTS, halts_reported, with_absences
+from stages.quality.halts import NO_HALTS, halts_of, halts_reported, with_absences
 from stages.quality.report import quality_report
 from stages.sessions.calendar import trading_calendar
 from stages.tables.market import Halts
@@ -337,3 +337,12 @@ def test_halts_of_other_years_are_not_told() -> None:
 
     assert report_on(found, CALENDAR)["symbols"]["AAA"]["halts"] == []
     assert found["AAA"].bars.equals(check_symbols({"AAA": delivery()}, dialect(), CALENDAR, QUALITY)["AAA"].bars)
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "told"), [(-5, 0, False), (-5, 1, True), (389, 400, True), (390, 400, False)]
+)
+def test_a_halt_is_told_where_it_reaches_into_the_span(begins: int, ends: int, told: bool) -> None:
+    """Minutes after the open of the only session."""
+    first = CALENDAR["open_utc"][0] + timedelta(minutes=begins)
+    assert (halts_of("AAA", halt(first, ends - begins), CALENDAR.head(1)).height == 1) == told

@@ -1,12 +1,15 @@
 """Every dialect ends as the same bars, and what cannot be read without guessing is refused in one sentence."""
 
+from contextlib import nullcontext
 from datetime import date, timedelta
+from itertools import accumulate
 
 import polars as pl
 import pytest
 
 from stages.quality.across import check_symbols
-from stages.quality.ingest import in_our_columns
+from stages.quality.ingest import _check_step, _of_all_hours, _tails, in_our_columns
+from stages.quality.verdicts import HardFailure
 from stages.tables.market import PRICES
 from tests.quality.deliveries import CALENDAR, QUALITY, day, delivery, dialect, minute, minutes, through_the_gate
 
@@ -264,3 +267,41 @@ def test_a_ticker_is_a_new_companys_only_from_the_day_on_which_the_other_left_it
     found = check_symbols({"FB": vendor}, dialect(renames=renames), CALENDAR, QUALITY)["FB"]
 
     assert found.days["n_raw"].to_list() == [0] * 6 + [390] * 2 + [210] + [390] * 5
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ([5, 5, 2, 3], None),  # half of them
+        ([5, 5, 5, 2, 3], "the stamps are 5 minutes apart .3 of 5."),
+        ([1, 1, 5, 5], None),
+        ([0, 0, 0, 1], None),  # a stamp that comes again is no step
+    ],
+)
+def test_a_step_is_told_where_more_than_half_of_the_stamps_have_it(steps: list[int], told: str | None) -> None:
+    opened = CALENDAR["open_utc"][0]
+    stamped = pl.DataFrame({"ts": [opened + timedelta(minutes=m) for m in accumulate(steps, initial=0)]})
+    with pytest.raises(HardFailure, match=told) if told else nullcontext():
+        _check_step(stamped)
+
+
+@pytest.mark.parametrize(
+    ("days", "rows", "all_hours"), [(2, 10, False), (3, 10, True), (3, 9, False)], ids=["half", "more", "too few rows"]
+)
+def test_a_feed_is_of_all_hours_where_more_than_half_of_the_full_sessions_have_ten_rows_outside(
+    days: int, rows: int, all_hours: bool
+) -> None:
+    closes = CALENDAR["close_utc"].head(days).to_list()
+    outside = pl.DataFrame({"ts": [closed + timedelta(minutes=m) for closed in closes for m in range(rows)]})
+    assert _of_all_hours(outside, CALENDAR.head(4)) == all_hours
+
+
+@pytest.mark.parametrize(("rows", "told"), [((0,), {}), ((0, 1), {BLACK_FRIDAY: 2}), ((1,), {BLACK_FRIDAY: 1})])
+def test_the_closing_auction_alone_is_no_row_behind_an_early_close(
+    rows: tuple[int, ...], told: dict[date, int]
+) -> None:
+    closed = CALENDAR.filter(session=BLACK_FRIDAY)["close_utc"][0]
+    outside = pl.DataFrame({"ts": [closed + timedelta(minutes=m) for m in rows]}).with_columns(
+        pl.lit(100.0).alias(price) for price in PRICES
+    )
+    assert dict(_tails(outside, CALENDAR).rows()) == told

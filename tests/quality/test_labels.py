@@ -15,9 +15,9 @@ import pytest
 from stages.params.quality import QualityParams
 from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
-from stages.quality.label_evidence import SIGNS
+from stages.quality.label_evidence import SIGNS, _laid_out, label_evidence
 from stages.quality.label_signs import BEFORE, CANDIDATES, SHIFTS, WIDTH, Minutes, by_prints
-from stages.quality.labels import LabelReading, Stretch, _leads, _runs, read_labels
+from stages.quality.labels import LabelReading, Stretch, _leads, _runs, _words, read_labels
 from stages.quality.report import quality_report
 from stages.quality.verdicts import HardFailure
 from stages.sessions.calendar import minute_grid, trading_calendar
@@ -39,9 +39,9 @@ def test_bars_that_say_nothing_are_read_as_they_are() -> None:
 def lead_over_end_labels(**nats: float) -> float:
     """By how much start labels lead end labels, where each sign speaks so much for starts (or, negative, for ends)."""
     starts, ends = (int(np.searchsorted(CANDIDATES, offset)) for offset in (0, 1))
-    by_sign = np.zeros((len(SIGNS), 20, len(CANDIDATES)))
+    by_sign = np.zeros((len(SIGNS), 32, len(CANDIDATES)))
     for sign, value in nats.items():
-        by_sign[list(SIGNS).index(sign), :, starts if value > 0 else ends] = abs(value) / 20
+        by_sign[list(SIGNS).index(sign), :, starts if value > 0 else ends] = abs(value) / 32
     return float(_leads(by_sign, starts)[ends])
 
 
@@ -55,7 +55,7 @@ def test_of_several_stretches_the_offset_of_most_sessions_counts() -> None:
 def test_what_leans_on_a_row_or_two_decides_nothing_alone_and_rows_that_all_else_contests_decide_nothing() -> None:
     alone = [lead_over_end_labels(**{sign: 50.0}) for sign in ("ranges", "prints", "rows")]
     assert alone == pytest.approx([4.0, 6.0, 50.0])
-    assert lead_over_end_labels(rows=50.0, volume=-5.999) == pytest.approx(44.001)
+    assert lead_over_end_labels(rows=50.0, volume=-6.0) == 44.0
     assert lead_over_end_labels(rows=50.0, volume=-6.001) == 0.0
 
 
@@ -89,6 +89,66 @@ def test_enough_is_exactly_as_sure_and_on_as_many_sessions_as_is_asked() -> None
     assert not even.is_decided(0.5, against_nats=0.01)
     sure = LabelReading((), 99.0, 5, "")
     assert (sure.confidence, sure.is_decided(0.999), sure.is_decided(0.9991)) == (0.999, True, False)
+
+
+def test_a_sign_that_tells_a_tenth_of_a_nat_in_a_session_is_not_counted_in_words() -> None:
+    by_sign = np.zeros((len(SIGNS), 3, len(CANDIDATES)))
+    starts, ends = (int(np.searchsorted(CANDIDATES, offset)) for offset in (0, 1))
+    for sign, against_starts, against_ends in (
+        ("rows", [0.0, 0.0, 0.1], [0.1, 0.0, 0.0]),
+        ("volume", [0.0, 0.0, 0.1], [0.1, 0.2, 0.0]),
+    ):
+        by_sign[list(SIGNS).index(sign), :, starts] -= against_starts
+        by_sign[list(SIGNS).index(sign), :, ends] -= against_ends
+
+    assert _words(by_sign, 0) == "09:30 rather than 09:31 as the first stamp: sessions by volume 1 to 0"
+
+
+@pytest.mark.parametrize(("minute", "seen"), [(-411, False), (-410, True), (795, True), (796, False)])
+def test_evidence_is_read_from_minutes_around_a_session(minute: int, seen: bool) -> None:
+    """410 minutes before its open are kept, 1206 in all."""
+    row = flat(AUTUMN[:1])[:1].with_columns(ts + timedelta(minutes=minute))
+    assert _laid_out(row, AUTUMN[:1]).here.any() == seen
+
+
+@pytest.mark.parametrize(
+    ("high", "low", "volume", "spread", "traded"),
+    [
+        (2.0, 1.0, 5.0, 1.0, 5.0),
+        (1.0, 1.0, 0.0, 0.0, 0.0),
+        (1.0, 0.0, 5.0, np.nan, 5.0),
+        (0.9, 1.0, -1.0, np.nan, np.nan),
+    ],
+)
+def test_a_range_is_known_of_positive_prices_in_order_and_a_volume_from_nothing_on(
+    high: float, low: float, volume: float, spread: float, traded: float
+) -> None:
+    row = flat(AUTUMN[:1])[:1].with_columns(high=high, low=low, volume=volume)
+    with np.errstate(all="ignore"):
+        found = _laid_out(row, AUTUMN[:1])
+    np.testing.assert_array_equal([found.range[0, BEFORE], found.volume[0, BEFORE]], [spread, traded])
+
+
+@pytest.mark.parametrize(("rows", "speaks"), [(194, False), (195, True)])
+def test_a_session_with_half_of_its_minutes_is_evidence(rows: int, speaks: bool) -> None:
+    assert label_evidence(flat(AUTUMN[:1])[:rows], AUTUMN[:1]).by_sign().any() == speaks
+
+
+@pytest.mark.parametrize(
+    ("rows", "regular"),
+    [((396, 396, 390, 390), False), ((395, 395, 390, 390), True), ((396, 390, 390, 390), True)],
+    ids=["half of the sessions", "half, by a row less", "a quarter"],
+)
+def test_a_feed_of_more_than_395_rows_in_more_than_a_quarter_of_its_sessions_is_one_of_all_hours(
+    rows: tuple[int, ...], regular: bool
+) -> None:
+    """First and last row then tell nothing."""
+    opens = AUTUMN["open_utc"][:4].to_list()
+    stamps = [opened + timedelta(minutes=m) for opened, many in zip(opens, rows, strict=True) for m in range(many)]
+    bars = pl.DataFrame({"ts": stamps}, schema={"ts": flat().schema["ts"]}).with_columns(
+        high=100.1, low=99.9, volume=100.0
+    )
+    assert label_evidence(bars, AUTUMN[:4]).by_sign()[list(SIGNS).index("rows")].any() == regular
 
 
 def reading(feed: Feed) -> LabelReading:

@@ -18,12 +18,13 @@ from stages.quality import levels
 from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.levels import judge_levels, likely_split
+from stages.quality.others import extremes_of
 from stages.quality.report import quality_report
 from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minutes, through_the_gate
 
 PRICES = ("open", "high", "low", "close")
 TUESDAY, WEDNESDAY, LAST = date(2024, 11, 26), date(2024, 11, 27), date(2024, 12, 6)
-MONDAY = date(2024, 12, 2)
+MONDAY, AFTER = date(2024, 12, 2), date(2024, 12, 3)
 ts = pl.col("ts")
 
 
@@ -69,6 +70,34 @@ def test_a_split_is_found_behind_a_night_of_two_percent(factor: float, split: st
     assert likely_split(factor, tolerance=0.03, most=50) == split
 
 
+@pytest.mark.parametrize(("factor", "split"), [(0.25, "4:1"), (1.5, "2:3"), (0.02, "50:1"), (1 / 51, None)])
+def test_a_night_at_exactly_the_tolerance_fits_a_split_up_to_the_largest(factor: float, split: str | None) -> None:
+    assert likely_split(factor, tolerance=0.0, most=50) == split
+
+
+@pytest.mark.parametrize(("share", "kinds"), [(0.1, ["split"]), (0.1002, ["jump"])])
+def test_the_first_bar_of_a_split_may_move_by_the_floor_of_a_minute_and_no_further(
+    share: float, kinds: list[str]
+) -> None:
+    """From 2 p to p, and up by a tenth of it, whatever p is, though logarithms round."""
+    for cents in range(1000, 1100, 10):
+        prices = [cents / 50, cents / 100, cents * (1 + share) / 100]
+        bars = pl.DataFrame({"session": [TUESDAY, WEDNESDAY], "open": prices[:2], "close": prices[::2]})
+        found = judge_levels(bars.with_columns(m=pl.lit(0, pl.Int32), sound=True), {}, QUALITY).found
+        assert [one["kind"] for one in found] == kinds
+
+
+@pytest.mark.parametrize(("lost", "dropped"), [(0, 2), (1, 1), (2, 1)], ids=["fewer", "as many", "more"])
+def test_a_price_beyond_the_ceiling_is_believed_from_the_next_session_on_if_the_old_one_had_no_more_bars(
+    lost: int, dropped: int
+) -> None:
+    """389 bars at 64 times the price, then 390 a session, behind 390 of the first session, 389 or 388."""
+    first, second = CALENDAR["session"][:2]
+    gone = minutes(second, 5, 5) if not lost else minutes(first, 5, 4 + lost) | minutes(second, 5, 5)
+    checked = through_the_gate(times(64.0, from_on(second)).filter(~gone))
+    assert failed(checked) == CALENDAR["session"][1 : 1 + dropped].to_list()
+
+
 @pytest.mark.parametrize("factor", [0.25, 0.05, 1 / 7, 0.02, 2 / 3, 25.0])
 def test_a_nights_move_that_fits_a_split_is_told_and_kept(factor: float) -> None:
     checked = through_the_gate(times(factor * 1.02, from_on(MONDAY)))
@@ -95,6 +124,22 @@ def test_a_jump_within_the_session_is_void_at_once(factor: float, first: int, la
     assert (found["verdict"], found["PX7"], found["n_missing"]) == (verdict, last - first + 1, last - first + 1)
     assert bar(checked, TUESDAY, first)["gap_len"] == 1
     assert failed(checked) == ([TUESDAY] if verdict == "fail" else [])
+
+
+@pytest.mark.parametrize(("last", "dropped"), [(204, []), (205, [TUESDAY])])
+def test_as_many_void_bars_in_a_row_as_may_be_missing_drop_no_session(last: int, dropped: list[date]) -> None:
+    """Five may be: `max_gap_min`."""
+    assert failed(through_the_gate(times(7.0, minutes(TUESDAY, 200, last)))) == dropped
+
+
+@pytest.mark.parametrize(("opening", "night"), [(145.0, np.log(1.45)), (145.01, np.nan)])
+def test_a_night_beyond_45_percent_tells_nothing_of_other_symbols(opening: float, night: float) -> None:
+    sessions = [*CALENDAR["session"][:2]]
+    bars = pl.DataFrame({"session": sessions, "close": [100.0, opening]}).with_columns(
+        m=pl.lit(0), sound=True, open="close", high="close", low="close"
+    )
+    found = extremes_of(bars, np.ones(2, np.bool_), [], [], QUALITY)
+    np.testing.assert_allclose(found.nights, [np.nan, night], rtol=1e-12)
 
 
 def test_the_first_bar_exactly_at_the_limit_is_back() -> None:
@@ -166,6 +211,8 @@ def test_a_listed_jump_passes_and_another_on_the_same_day_does_not() -> None:
     assert together(listed, AAA=split)["AAA"].days["verdict"].unique().to_list() == ["pass"]
     assert MONDAY not in failed(together({"AAA": {TUESDAY: 0.3}}, AAA=delivery())["AAA"])
     assert failed(together(listed, AAA=times(300.0, from_on(MONDAY)))["AAA"])[0] == MONDAY
+    again = split.with_columns(pl.when(from_on(AFTER)).then(pl.col(p) * 0.3).otherwise(p).alias(p) for p in PRICES)
+    assert failed(together(listed, AAA=again)["AAA"])[0] == AFTER  # it was listed for the session before
 
 
 def test_a_listed_jump_may_come_within_the_session() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from stages.quality.long_gaps import long_gaps, silence_of, unlisted_halts
+from stages.quality.long_gaps import Others, _kind, long_gaps, silence_of, unlisted_halts
 from tests.quality.deliveries import QUALITY, delivery, minutes, through_the_gate
 
 TUESDAY = date(2024, 11, 19)
@@ -85,3 +85,19 @@ def test_an_unlisted_halt_begins_at_the_longest_allowed_gap_and_not_before_a_min
         (silent_from + timedelta(minutes=first), known_again)
     ]
     assert halts["BBB"].is_empty()
+
+
+@pytest.mark.parametrize(("share", "halts"), [(0.5, 0), (0.49, 1)])
+def test_an_unlisted_halt_is_kept_where_the_others_traded_in_more_than_the_share(share: float, halts: int) -> None:
+    """One of two others trades: half of their minutes."""
+    quality = QUALITY.model_copy(update={"unlisted_halts": "keep", "halt_min_trading_share": share})
+    symbols = {"AAA": bars((100, 119)), "BBB": bars((100, 119), seed=2), "CCC": bars(seed=3)}
+    found = unlisted_halts({symbol: silence_of(frame, quality) for symbol, frame in symbols.items()}, quality)
+    assert found["AAA"].height == halts
+
+
+@pytest.mark.parametrize(("absent", "kind"), [(5, "listed_halt"), (6, "alone")])
+def test_a_listed_halt_explains_a_gap_in_which_no_more_else_is_missing_than_may_be(absent: int, kind: str) -> None:
+    one = silence_of(bars((100, 119)), QUALITY)
+    gap = {"halted": 3, "market_wide": False, "absent": absent}
+    assert _kind(gap, one, Others.of({"AAA": one}), QUALITY) == kind

@@ -256,6 +256,30 @@ def test_a_gap_as_long_as_what_is_proposed_is_quiet_and_one_minute_more_is_not(w
     assert (found.quiet_max_min, found.usable) == (fitting.quiet_max_min, usable)
 
 
+def lacking(*sessions: dict[str, int]) -> pl.DataFrame:
+    """Sessions of 400 minutes of which 100 are missing, independently in 75 runs."""
+    usual = {"n_expected": 400, "n_raw": 300, "n_missing": 100, "n_gaps": 75}
+    return pl.DataFrame([usual | one for one in sessions]).with_columns(
+        HLT1=0, n_without_volume=0, longest_gap=6, completeness=0.75, longest_stale=1, stale_limit=30,
+        reason=pl.lit("incomplete"), verdict=pl.lit("fail"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sessions", "quiet"),
+    [
+        ([{"n_gaps": 45}], True),  # 0.6 of the runs
+        ([{"n_gaps": 44}], False),
+        ([{"n_raw": 310}], True),  # a tenth of the missing minutes had a bar
+        ([{"n_raw": 311}], False),
+        ([{}, {"n_gaps": 1}], False),  # half of the sessions
+        ([{}, {}, {"n_gaps": 1}], True),
+    ],
+)
+def test_what_counts_as_scattered_at_its_limits(sessions: list[dict[str, int]], quiet: bool) -> None:
+    assert (proposal(lacking(*sessions), QUALITY) is not None) == quiet
+
+
 def test_a_symbol_whose_quiet_minutes_are_stated_is_proposed_nothing_more() -> None:
     assert proposal(checked(thin(), QUIET).days, QUIET) is None
 

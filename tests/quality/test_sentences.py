@@ -145,6 +145,39 @@ def test_a_sentence_is_said_where_it_is_true_and_only_there(sentence: str) -> No
     assert sentence not in told(report_on(untrue))
 
 
+@pytest.mark.parametrize(
+    ("refused_below", "warned_below", "found"),
+    [
+        (13 / 14, 1.0, ("pass", "CMP3")),
+        (0.93, 1.0, ("CMP3", "pass")),
+        (0.5, 13 / 14, ("pass", "pass")),
+        (0.5, 0.93, ("pass", "CMP3")),
+    ],
+    ids=["the share that is asked for", "less", "the share that is not warned of", "less than that"],
+)
+def test_a_share_of_usable_sessions_is_told_below_its_limit_and_not_at_it(
+    refused_below: float, warned_below: float, found: tuple[str, str]
+) -> None:
+    """13 of 14 are usable."""
+    asked = QUALITY.model_copy(update={"min_sessions_share": refused_below, "warn_sessions_share": warned_below})
+    scattered_once = alone(without(*[minute(TUESDAY, m) for m in range(10, 50, 2)]))
+    report = report_on(scattered_once, asked)
+    told_of = [failure["check"] for failure in report["hard_failures"]] or ["pass"]
+    said = [one[:4] for one in report["warnings"]]
+
+    assert (told_of[0], "CMP3" if "CMP3" in said else "pass") == found
+    assert ("CMP1" in said) == (found[0] == "pass")  # a failure says the same itself
+
+
+@pytest.mark.parametrize(("finer", "warned"), [(66, False), (67, True)])
+def test_a_share_of_too_fine_prices_is_told_above_its_limit_and_not_at_it(finer: int, warned: bool) -> None:
+    """66 of 5,280 bars are 0.0125; two more lie between ticks, where trades are printed."""
+    asked = QUALITY.model_copy(update={"off_tick_share": 0.0125})
+    printed = pl.int_range(pl.len()).is_between(100, 101)
+    vendor = off_tick(finer).with_columns(high=pl.when(printed).then(pl.col("high") + 0.005).otherwise("high"))
+    assert any(one.startswith("PX6") for one in report_on(alone(vendor), asked)["warnings"]) == warned
+
+
 STOPS: dict[str, Callable[[], tuple[pl.DataFrame, dict[str, Any]]]] = {
     "SCH1": lambda: (delivery().drop("close"), {}),
     "SCH2": lambda: (delivery().with_columns(ts.dt.replace_time_zone(None)), {}),

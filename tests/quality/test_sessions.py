@@ -115,6 +115,7 @@ def test_a_session_that_hardly_traded_is_noticed_against_the_median_of_those_bef
         ([100, 100, 3100, 3100, 100], [2, 3, 4]),  # medians before: 100, 100, 100, 1600
         ([9, 100, 9], []),  # the median before is 54.5
         ([1, 100, 100, 9], [1, 3]),  # and 1, 50.5, 100: today's own volume is in none of them
+        ([0, 100], []),  # no volume is large beside none
     ],
 )
 def test_the_volume_of_a_session_is_held_against_the_median_of_those_before_without_its_own(

@@ -62,6 +62,15 @@ def test_without_costs_there_is_no_break_even():
     assert break_even(stated_book(cost_bp=0.0), "search") is None
 
 
+@pytest.mark.parametrize(
+    ("gross_bp", "words"),
+    [(-0.01, "the trades lose even before costs"), (0.0, "the same trades break even at 0.00 times the stated costs")],
+)
+def test_trades_lose_before_costs_where_they_do(gross_bp, words):
+    """Those that earn nothing before costs would break even without any."""
+    assert costs(stated_book(gross_bp=gross_bp)).sentences[-1] == f"On the search span {words}."
+
+
 def test_trades_that_cost_nothing_are_not_called_no_trades():
     assert costs(stated_book(cost_bp=0.0)).sentences[-1] == (
         "On the search span the trades cost nothing, so no multiple of the stated costs changes the result."

@@ -280,7 +280,10 @@ def test_no_power_is_said_where_even_the_best_or_the_worst_forecast_would_not_be
     assert skill(entry(0.9, 1.5, se=0.5)).words == (
         "no true ratio, however low, passes four times out of five (standard error 0.500)"
     )
-    assert coverage(entry(se=0.2)).words == "no coverage, however far off, is caught four times out of five (low power)"
+    for cell, tolerance in ((entry(se=0.2), 0.02), (entry(se=0.0), 0.5)):  # none is off by more than a half
+        words = coverage(cell, coverage_tol=tolerance).words
+        assert words == "no coverage, however far off, is caught four times out of five (low power)"
+    assert "off by 0.499 is caught" in coverage(entry(se=0.0), coverage_tol=0.499).words
 
 
 @pytest.mark.parametrize(("confidence", "told"), [(0.99, "99 %"), (0.975, "97.5 %"), (0.999, "99.9 %")])

@@ -171,7 +171,12 @@ def test_luck_is_never_said_to_be_impossible():
 
 
 def test_the_words_on_stressed_costs_name_the_break_even_multiple():
-    for multiple, words in ((0.5, "0.50 times"), (0.01, "0.01 times"), (0.0, "even before costs")):
+    for multiple, words in (
+        (0.5, "0.50 times"),
+        (0.01, "0.01 times"),
+        (0.0, "0.00 times"),
+        (-0.001, "even before costs"),
+    ):
         assert words in trading_gates(replace(GOOD, break_even=multiple), gates())["pnl_at_1p5x"].words
     assert "3.00 times" in trading_gates(GOOD, gates())["pnl_at_1p5x"].words
     assert "even before costs" in trading_gates(replace(GOOD, break_even=-0.5), gates())["pnl_at_1p5x"].words

@@ -15,7 +15,7 @@ from stages.trading.grid import combos
 from stages.trading.market import markets_of
 from stages.trading.multiplicity import deflated_sharpe
 from stages.trading.performance import Book
-from stages.trading.ranking import Swept, deflated_sharpes, proposal, ranking
+from stages.trading.ranking import Swept, _nothing, deflated_sharpes, proposal, ranking
 from stages.trading.strategy import Strategy
 from stages.trading.trade_grid import trade_grid
 from tests.trading.made_markets import FULL, calendar, random_market, strategy
@@ -349,3 +349,13 @@ def test_shuffled_axes_give_the_same_ranking_and_proposal():
 def test_an_odd_number_of_blocks_is_refused_by_name():
     with pytest.raises(ValueError, match=r"sweep\.pbo_blocks is 7: it must be even"):
         SweepParams(**(params().model_dump() | {"pbo_blocks": 7}))
+
+
+@pytest.mark.parametrize(
+    ("trades", "ratio", "earns"), [(20, 0.001, True), (19, 0.001, False), (20, 0.0, False), (20, -0.001, False)]
+)
+def test_a_combo_with_enough_trades_and_a_ratio_above_zero_is_one_that_earns(trades, ratio, earns):
+    """Beside it, one with many trades that loses."""
+    table = pl.DataFrame({"cost_mult": 1.0, "trades": [trades, 99], "sharpe": [ratio, -1.0], "sessions": 50})
+    why = _nothing(table, 1.0, ChooseBy(plateau=True, min_trades=20))
+    assert ("neighbours" in why) == earns

@@ -165,6 +165,21 @@ def test_an_order_waits_until_it_can_no_longer_be_filled_though_it_never_is():
     assert (book.trades, late.trades) == (1, 0)
 
 
+def test_an_order_that_may_wait_for_one_minute_only_waits_until_that_minute_is_over():
+    """The order of 10:30 is for the bar of 10:32, which nobody traded in."""
+    day, who = flat_day(filled=[62]), strategy("A", entry_delay_bars=2, max_entry_delay_bars=0)
+    forecasts = [asked(f"10:3{minute}") for minute in range(4)]
+    said = ["no_bar", "in_position", "in_position", "long"]
+    assert [decisions(trade, forecasts, who, day) for trade in (simulate, simulate_by_loop)] == [said, said]
+    traded = [trade_here([who], Market(day, table(forecasts[:n]), calendar({DAY: FULL})))[0].trades for n in (3, 4)]
+    assert traded == [0, 1]
+
+
+@both
+def test_an_order_behind_the_last_bar_of_a_record_is_never_filled(trade):
+    assert decisions(trade, [asked("10:30")], strategy("A"), flat_day(filled=range(60, 390))) == ["no_bar"]
+
+
 def test_an_order_for_a_minute_beyond_its_horizon_is_never_sent():
     who, forecasts = strategy("A", entry_delay_bars=10), [asked("10:30"), asked("10:31", horizon_min=10)]
     assert [decisions(trade, forecasts, who) for trade in (simulate, simulate_by_loop)] == [["no_bar", "no_bar"]] * 2

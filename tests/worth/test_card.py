@@ -171,6 +171,8 @@ def test_evidence_of_an_earlier_day_is_told_with_that_of_the_day_that_decided():
     _, said, _ = card(WORTH | {"most_better": 61.2, "e_better": 10.9, "interval": [-0.084, 0.938]})
     assert "surely -8.4 to 93.8 %" in said
     assert "Evidence 61 to 1 on an earlier day, 10 to 1 on this one; 20 to 1 was needed" in said
+    enough = card(WORTH | {"most_better": 61.2, "e_better": WORTH["threshold"]})[1]
+    assert "Evidence 61 to 1; 20 to 1 was needed" in enough  # as much as is needed decides
 
 
 def test_one_of_a_kind_is_no_plural():

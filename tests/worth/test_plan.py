@@ -112,6 +112,9 @@ def test_what_lies_behind_the_search_span_is_no_evidence_to_buy():
     assert searched(study_with(**start), SESSIONS) == 49, "one session is the embargo"
     assert searched(study_with(**start, split__embargo_sessions=3), SESSIONS) == 47
     assert searched(study_with(**start), SESSIONS[:30]) == 30, "the holdout has not begun"
+    assert [searched(study_with(**start), SESSIONS[:asked]) for asked in (50, 51)] == [50, 49], (
+        "it begins with the 51st"
+    )
 
 
 def test_a_plan_beyond_the_record_ends_on_a_day_of_the_exchange():
