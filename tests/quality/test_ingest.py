@@ -293,7 +293,7 @@ def test_a_feed_is_of_all_hours_where_more_than_half_of_the_full_sessions_have_t
 ) -> None:
     closes = CALENDAR["close_utc"].head(days).to_list()
     outside = pl.DataFrame({"ts": [closed + timedelta(minutes=m) for closed in closes for m in range(rows)]})
-    assert _of_all_hours(outside, CALENDAR.head(4)) == all_hours
+    assert _of_all_hours(outside, CALENDAR.head(4), CALENDAR["session"]) == all_hours
 
 
 @pytest.mark.parametrize(("rows", "told"), [((0,), {}), ((0, 1), {BLACK_FRIDAY: 2}), ((1,), {BLACK_FRIDAY: 1})])
@@ -304,4 +304,4 @@ def test_the_closing_auction_alone_is_no_row_behind_an_early_close(
     outside = pl.DataFrame({"ts": [closed + timedelta(minutes=m) for m in rows]}).with_columns(
         pl.lit(100.0).alias(price) for price in PRICES
     )
-    assert dict(_tails(outside, CALENDAR).rows()) == told
+    assert dict(_tails(outside, CALENDAR, CALENDAR["session"]).rows()) == told

@@ -138,7 +138,7 @@ def test_a_night_beyond_45_percent_tells_nothing_of_other_symbols(opening: float
     bars = pl.DataFrame({"session": sessions, "close": [100.0, opening]}).with_columns(
         m=pl.lit(0), sound=True, open="close", high="close", low="close"
     )
-    found = extremes_of(bars, np.ones(2, np.bool_), [], [], QUALITY)
+    found = extremes_of(bars, np.ones(2, np.bool_), ([], []), [], QUALITY)
     np.testing.assert_allclose(found.nights, [np.nan, night], rtol=1e-12)
 
 

@@ -99,5 +99,5 @@ def test_an_unlisted_halt_is_kept_where_the_others_traded_in_more_than_the_share
 @pytest.mark.parametrize(("absent", "kind"), [(5, "listed_halt"), (6, "alone")])
 def test_a_listed_halt_explains_a_gap_in_which_no_more_else_is_missing_than_may_be(absent: int, kind: str) -> None:
     one = silence_of(bars((100, 119)), QUALITY)
-    gap = {"halted": 3, "market_wide": False, "absent": absent}
-    assert _kind(gap, one, Others.of({"AAA": one}), QUALITY) == kind
+    gap = one.gaps.row(0, named=True) | {"halted": 3, "market_wide": False, "absent": absent}
+    assert _kind(gap, one, Others.of({"AAA": one}).beside(one), QUALITY) == kind
