@@ -106,7 +106,8 @@ class Others:
 
     def beside(self, one: Silence) -> "Others":
         """The others of one symbol, outside its listed halts."""
-        return Others((self.trading - one.trading()) * one.open(), (self.expected - one.expected()) * one.open())
+        open_ = one.open()
+        return Others((self.trading - one.trading()) * open_, (self.expected - one.expected()) * open_)
 
     def shares(self, gap: Mapping[str, Any]) -> NDArray[np.float64]:
         """Per minute of a gap: the share of the others' minutes in which they traded since the gap began."""

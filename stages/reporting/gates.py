@@ -5,6 +5,7 @@ from typing import Any
 from stages.errors import count
 from stages.reporting.elements import Grid, Section, grid, in_order, measure, probability
 from stages.reporting.record import Document, Record
+from stages.tables.scores import WORSE
 
 TITLES = (
     "gate",
@@ -31,7 +32,6 @@ GATES = {
 }
 OPPOSITE = {"=": "≠", "≥": "<", "<": "≥", "≤": ">"}
 SKILL = ("rmae", "rrmse")
-WORSE = "worse than persistence"
 
 
 def gates(record: Record) -> Section:

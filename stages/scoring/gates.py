@@ -23,7 +23,7 @@ from stages.errors import count
 from stages.params.gates import Fdr, GatesParams
 from stages.scoring.discoveries import Discovery, Stated, discoveries
 from stages.scoring.inference import Judgement, Verdict, worst
-from stages.tables.scores import Cell
+from stages.tables.scores import WORSE, Cell
 
 NOMINAL = 0.5
 POWER = 0.8  # "four times out of five"
@@ -153,7 +153,7 @@ def _too_little(entry: Mapping[str, Any], params: GatesParams) -> str:
 
 def _worse_words(floor: float, params: GatesParams) -> str:
     confidence = f"{100 * params.worse_confidence:g} %"
-    return f"worse than persistence: the true ratio is above {floor:.3f} with {confidence} confidence"
+    return f"{WORSE}: the true ratio is above {floor:.3f} with {confidence} confidence"
 
 
 def _tie_words(entry: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import dataframely as dy
 from stages.tables.contract import Table, number
 
 ALL_DAY = "all"  # `snapshot_et` of a cell over all clock times
+WORSE = "worse than persistence"  # so begin the words of a gate whose bound is a lower one
 
 
 class Cell(NamedTuple):

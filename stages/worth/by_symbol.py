@@ -17,7 +17,7 @@ from stages.trading.performance import book_of
 from stages.trading.simulate import trade_each
 from stages.trading.strategy import Strategy
 from stages.worth.day_values import QUESTION, compare, symbol_days
-from stages.worth.money import ASKED, Swing, money_days, planned_bp, rules_of_sides, swing_of
+from stages.worth.money import ASKED, Swing, money_days, planned_swing_bp, rules_of_sides, swing_of
 from stages.worth.series import Comparison, LeftOut, Sides, cells_of
 
 
@@ -95,13 +95,13 @@ class CompareSymbol:
         calibrated = {day for part in parts for day in part.calibrated}
         swings = [part.swing for part in parts if part.swing is not None]
         trading = len(self.rules[ASKED].whitelist) if self.rules else 0
-        planned = planned_bp(swings, trading, min(calibrated, default=date.max))
+        planned_bp = planned_swing_bp(swings, trading, min(calibrated, default=date.max))
         return Sides(
             days={comparison: pl.concat(part.days[comparison] for part in parts) for comparison in self.compared},
             left_out=LeftOut(*(sum(counts) for counts in zip(*(part.left_out for part in parts), strict=True))),
             weights=weights,
             calls=calls,
-            money=money_days(net_bp, planned, calls.filter(pl.col("session").is_in(calibrated)), params),
+            money=money_days(net_bp, planned_bp, calls.filter(pl.col("session").is_in(calibrated)), params),
             learns_here=is_local(sources),
             untrained=is_untrained(sources),
         )

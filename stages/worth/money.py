@@ -67,7 +67,7 @@ def swing_of(forecasts: pl.DataFrame, rule: Strategy, symbol: str) -> Swing | No
     return Swing(first["session"][0], BP * float(sigma_5m.mean()) * min(barrier, usual_move))
 
 
-def planned_bp(swings: Collection[Swing], symbols: int, begins: date) -> float:
+def planned_swing_bp(swings: Collection[Swing], symbols: int, begins: date) -> float:
     """What one trade in each of the symbols may win or lose together, as known when money's days begin.
 
     A symbol that was not asked by then counts as the mean of those that were: were it added when it comes, the evidence
@@ -88,11 +88,11 @@ def rules_of_sides(strategy: Strategy, kinds: Mapping[str, tuple[str, int]]) -> 
 
 
 def money_days(
-    net_bp: Mapping[str, pl.DataFrame], planned: float, calls: pl.DataFrame, params: WorthParams
+    net_bp: Mapping[str, pl.DataFrame], planned_bp: float, calls: pl.DataFrame, params: WorthParams
 ) -> MoneyDays:
     """Every session of table `Calls`, in which the asked forecasts are calibrated.
 
-    `planned` is what one trade in each symbol may win or lose together (`planned_bp`).
+    `planned_bp` is what one trade in each symbol may win or lose together (`planned_swing_bp`).
     *Tables*: `net_bp` has by side what each symbol of the whitelist earns by `session`, after costs, as `net_bp`.
     """
     earned = {side: _by_day(rows, calls["session"].to_list()) for side, rows in net_bp.items()}
@@ -100,7 +100,7 @@ def money_days(
     unit = 1.0 if params.notional is None else params.notional / BP
     gross = (earned.get(ASKED, none) - earned.get(MIX, none)) * unit
     net = gross - _price_of_days(calls, params)
-    return MoneyDays(calls=calls, gross=gross, net=net, sd=(planned or LEAST_BP) * unit)
+    return MoneyDays(calls=calls, gross=gross, net=net, sd=(planned_bp or LEAST_BP) * unit)
 
 
 def _by_day(rows: pl.DataFrame, sessions: Sequence[date]) -> Floats:

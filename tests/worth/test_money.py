@@ -10,7 +10,7 @@ from stages.params.worth import WorthParams
 from stages.tables.trades import Trades
 from stages.trading.performance import book_of
 from stages.worth.by_symbol import CompareSymbol, SymbolEvidence
-from stages.worth.money import MoneyDays, Swing, money_days, planned_bp, rules_of_sides, swing_of
+from stages.worth.money import MoneyDays, Swing, money_days, planned_swing_bp, rules_of_sides, swing_of
 from stages.worth.series import LeftOut
 from tests.trading.books import DOCUMENT, WHITELIST, calendar, session, strategy, trade
 
@@ -122,10 +122,10 @@ def test_a_symbol_that_is_asked_later_changes_no_earlier_day():
     """It counts as the mean of those known when money's days begin: two of 10 and 20 bp plan 45 for three symbols."""
     swings = [Swing(session(0), 10.0), Swing(session(2), 20.0)]
     late = Swing(session(3), 600.0)
-    assert planned_bp(swings, 3, session(2)) == planned_bp([*swings, late], 3, session(2)) == 45.0
-    assert planned_bp([*swings, late], 3, session(3)) == 630.0
-    assert planned_bp([late], 2, session(1)) == 1200.0, "of the first that is known at all"
-    assert planned_bp([], 3, session(1)) == 0.0
+    assert planned_swing_bp(swings, 3, session(2)) == planned_swing_bp([*swings, late], 3, session(2)) == 45.0
+    assert planned_swing_bp([*swings, late], 3, session(3)) == 630.0
+    assert planned_swing_bp([late], 2, session(1)) == 1200.0, "of the first that is known at all"
+    assert planned_swing_bp([], 3, session(1)) == 0.0
 
 
 def test_the_order_of_symbols_changes_no_bit():
