@@ -105,7 +105,7 @@ def with_usual_volume(
     for first, last in pairwise([0, *np.unique(n_bars)]):
         long = n_bars >= last
         windows, before = windows_before(by_minute[long, first:last], is_usable[long], sessions)
-        usual[long, first:last] = median(windows, at_least=max(1, sessions // 2))[before]
+        usual[long, first:last] = median(windows, at_least=sessions // 2)[before]
     return frame.with_columns(usual_log_volume=pl.Series(usual.ravel()[place], nan_to_null=True))
 
 

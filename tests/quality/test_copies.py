@@ -91,7 +91,14 @@ def two_sessions(equal: int, **changed: float) -> pl.DataFrame:
 
 @pytest.mark.parametrize(
     ("equal", "changed", "told"),
-    [(20, {}, [20]), (19, {}, []), (21, {"volume": 0.0}, [20]), (20, {"volume": 0.0}, []), (20, {"high": 99.0}, [])],
+    [
+        (20, {}, [20]),
+        (19, {}, []),
+        (21, {"volume": 0.0}, [20]),
+        (20, {"volume": 0.0}, []),
+        (20, {"volume": 1.0}, [20]),
+        (20, {"high": 99.0}, []),
+    ],
 )
 def test_twenty_rows_with_volume_and_a_range_are_no_chance(
     equal: int, changed: dict[str, float], told: list[int]
