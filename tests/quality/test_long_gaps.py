@@ -96,6 +96,16 @@ def test_an_unlisted_halt_is_kept_where_the_others_traded_in_more_than_the_share
     assert found["AAA"].height == halts
 
 
+def test_each_minute_of_an_unlisted_halt_is_judged_by_the_gap_before_it() -> None:
+    """The other stops at minute 110: through minute 118 it traded in 10 of 19, through 119 in 10 of 20, a half."""
+    quality = QUALITY.model_copy(update={"unlisted_halts": "keep"})
+    symbols = {"AAA": bars((100, 129)), "BBB": bars((110, 129), seed=2)}
+    found = unlisted_halts({symbol: silence_of(frame, quality) for symbol, frame in symbols.items()}, quality)
+
+    after_five_missing, minute_120 = (datetime(2024, 11, 19, 16, m, tzinfo=UTC) for m in (15, 30))
+    assert found["AAA"].select("halted_at", "resumed_at").rows() == [(after_five_missing, minute_120)]
+
+
 @pytest.mark.parametrize(("absent", "kind"), [(5, "listed_halt"), (6, "alone")])
 def test_a_listed_halt_explains_a_gap_in_which_no_more_else_is_missing_than_may_be(absent: int, kind: str) -> None:
     one = silence_of(bars((100, 119)), QUALITY)

@@ -39,6 +39,11 @@ def test_a_symbol_that_may_not_trade_is_listed_and_holds_no_capital():
     assert table["symbol"].to_list() == [*sorted(WHITELIST), PORTFOLIO]
 
 
+def test_a_symbol_alone_earns_on_its_own_unit_of_capital():
+    """STRONG: 10 - 4 - 2 x 2 = 2 bp."""
+    assert book(portfolio_table({"search": SMALL}, WHITELIST, WHITELIST), symbol="STRONG")["net_bp"] == 2.0
+
+
 def test_symbols_that_did_not_trade_are_listed_with_zeros():
     row = book(portfolio_table({"search": SMALL}, WHITELIST, WHITELIST), symbol="NULL")
     assert (row["trades"], row["net_bp"], row["hit_rate"], row["sharpe"]) == (0, 0.0, None, None)

@@ -122,6 +122,12 @@ def test_what_the_next_sessions_cost_is_known_from_those_that_are_calibrated():
     assert document["calls_a_session"] == 4
 
 
+def test_where_nothing_was_asked_yet_a_session_has_no_calls():
+    sides = sides_of(0)
+    none = replace(sides, calls=sides.calls.clear(), money=replace(sides.money, calls=sides.money.calls.clear()))
+    assert judge_worth(study_with(), "w1", none)[0]["calls_a_session"] == 0
+
+
 def test_the_calls_so_far_are_also_those_of_sessions_that_are_no_evidence():
     """Four calls on each of forty sessions: ten that calibrate, or all of them in the training, are paid too."""
     sides = sides_of(calibrated_from=30)
