@@ -136,6 +136,14 @@ def test_a_group_corrects_from_exactly_as_many_outcomes_as_are_asked_for(method)
     assert (found["calibrated"], found["n_cal"]) == (True, 25)
 
 
+def test_a_correction_names_the_symbol_and_clock_time_whose_past_it_uses():
+    frame = with_truth(12, symbols=("A", "B"), clocks=("09:45", "10:30", "13:30"), models=("asked",))
+    found = by_every_method(frame, methods=("cqr",), method="cqr", min_outcomes=9).filter("calibrated")
+    own = pl.concat_str("symbol", "snapshot_et", separator="@")
+    assert found["group_used"].to_list() == found.select(own).to_series().to_list()
+    assert found["group_used"].n_unique() == 6
+
+
 def test_cqr_scores_are_in_units_of_volatility_so_a_wild_day_gets_a_wider_correction():
     calm = daily([1, 2, 3, 4, 5, 6, 7, 8, 9, 0])
     wild_today = calm.with_columns(
