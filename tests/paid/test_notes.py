@@ -53,6 +53,13 @@ def test_the_sound_copy_of_one_side_mends_the_other(local: LocalStore, remote: L
     assert remote.read(NAME) == SOUND
 
 
+def test_of_two_damaged_copies_neither_replaces_the_other(local: LocalStore, remote: LocalStore):
+    local.create(NAME, b"torn")
+    remote.create(NAME, b"rotten")
+    assert read_note(AnswerStore(local, remote), NAME, parse_facts) is None
+    assert (local.read(NAME), remote.read(NAME)) == (b"torn", b"rotten")
+
+
 def test_a_sound_note_stands(local: LocalStore):
     store = AnswerStore(local, None)
     for size in (b"500", b"600"):
