@@ -1,6 +1,7 @@
 """What the sections say and show, checked against small runs whose answers are known."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from math import exp
 
@@ -112,6 +113,13 @@ def test_a_run_that_traded_nothing_shows_its_last_days_and_says_so():
     section = fans(idle)
     assert "Nothing was traded" in text_of(section)
     assert [figure.title for figure in section.figures][-1] == f"STRONG, {SESSIONS[-1]}: no trade"
+
+
+def test_a_run_that_traded_nothing_shows_the_days_of_a_symbol_that_was_listed_by_then():
+    listed_later = by_symbol(forecasts().filter(pl.col("symbol") != "STRONG"))
+    idle = record(trades=trades().clear(), daily=daily(trades().clear()), forecasts=listed_later)
+    assert pick_days(idle) == [("WEAK", session) for session in SESSIONS[-3:]]
+    assert pick_days(replace(idle, forecasts=by_symbol(forecasts().clear()))) == []
 
 
 def test_the_grid_map_frames_the_proposal_and_only_it():
