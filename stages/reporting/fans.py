@@ -32,9 +32,9 @@ def fans(record: Record) -> Section:
 
 
 def pick_days(record: Record) -> list[tuple[str, date]]:
-    """`report.fan_days` pairs of symbol and session; without trades, the last sessions of the first symbol that has any.
+    """`report.fan_days` pairs of symbol and session; without trades, the last sessions of one symbol.
 
-    A symbol that is listed later has none.
+    It is the first that has any: one that is listed later has none.
     """
     wanted = record.config["report"]["fan_days"]
     by_result = (
