@@ -20,7 +20,7 @@ from stages.tables.trades import Daily, Signals
 from stages.trading.daily import book_curve, daily_table
 from stages.trading.performance import book_of, summary
 from stages.trading.simulate import simulate
-from stages.trading.strategy import Strategy, eligible_cells
+from stages.trading.strategy import Strategy, eligible_cells, require_tradable
 
 BARS = Path("artifacts/seal/search/bars")
 CALENDAR = Path("artifacts/seal/search/calendar.parquet")
@@ -47,6 +47,7 @@ def main() -> None:
     calendar = read_table(Calendar, CALENDAR)
     forecasts = read_table(Traded, CALIBRATED, model=[strategy.model], method=[strategy.method])
     asked = makers(read_distinct(CALIBRATED, ["key", "source"]))
+    require_tradable(strategy, forecasts)
 
     result = simulate(PartitionedTables.of(Prices, BARS), forecasts, calendar, strategy)
     daily = daily_table(result.trades, calendar["session"].to_list(), strategy.whitelist, strategy.trading)

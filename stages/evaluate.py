@@ -47,8 +47,7 @@ def main() -> None:
     name = strategy_id(study.document(), read_json(MANIFEST), strategy.trading)
     opened = open_parts(held, study.split.open_holdout, name)
     parts = {SEARCHED: SpanFiles.searched(SEARCH), **{part: SpanFiles.opened(HOLDOUT / part, name) for part in opened}}
-    for files in parts.values():
-        require_tradable(strategy, files.kinds().filter(method=strategy.method))
+    require_tradable(strategy, parts[SEARCHED].kinds().filter(method=strategy.method))
 
     calendars, trades = {part: files.calendar for part, files in parts.items()}, read_csv(Trades, TRADES)
     work = TradeSymbol(strategy, study.portfolio, calendars, parts_by_span(held, opened), ungated=trades.is_empty())

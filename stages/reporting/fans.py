@@ -32,15 +32,17 @@ def fans(record: Record) -> Section:
 
 
 def pick_days(record: Record) -> list[tuple[str, date]]:
-    """`report.fan_days` pairs of symbol and session; without trades, the last sessions of the first symbol."""
+    """`report.fan_days` pairs of symbol and session; without trades, the last sessions of one symbol.
+
+    It is the first that has any: one that is listed later has none.
+    """
     wanted = record.config["report"]["fan_days"]
     by_result = (
         record.trades.group_by("symbol", "session").agg(pl.col("net_bp").sum()).sort("net_bp", "symbol", "session")
     )
-    if by_result.is_empty():
-        symbol = record.symbols[0]
-        sessions = sorted(strategy_forecasts(record, symbol)["session"].unique())
-        return [(symbol, session) for session in sessions[-wanted:]]
+    for symbol in record.symbols if by_result.is_empty() else ():
+        if sessions := sorted(strategy_forecasts(record, symbol)["session"].unique()):
+            return [(symbol, session) for session in sessions[-wanted:]]
     return evenly(by_result.select("symbol", "session").rows(), wanted)
 
 

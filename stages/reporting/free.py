@@ -124,7 +124,7 @@ def _by_training(record: Record) -> Iterator[Grid]:
         return
     titles = (
         "symbol", "days", "rMAE", "inside 50 %", "better than persistence by, %", "bounds, %",
-        "better than the best free by, %", "bounds, %", "outcomes", "scored days", "net, bp",
+        "better than the best free by, %", "bounds, %", "outcomes", "scored days", "net of the rule, bp",
     )  # fmt: skip
     earned = dict(record.portfolio.select(pl.concat_str("span", "symbol", separator=" "), "net_bp").iter_rows())
     lines = []

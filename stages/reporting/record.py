@@ -84,18 +84,21 @@ class Record:
 
         They are picked evenly from the lowest calibrated rMAE at the rule's horizon to the highest.
         """
-        return self._picked(self.symbols)
+        return self._picked(self.symbols, {})
 
     @cached_property
     def shown_traders(self) -> list[str]:
-        """As many of the whitelist: with few of many symbols on it, none of them may be among the `shown`."""
-        return self._picked(self.config["universe"]["whitelist"])
+        """As many of the whitelist, by their errors at the horizon that each trades.
 
-    def _picked(self, symbols: Collection[str]) -> list[str]:
+        With few of many symbols on it, none of them may be among the `shown`.
+        """
+        return self._picked(self.config["universe"]["whitelist"], self.config["rules"]["horizon_min_by_symbol"])
+
+    def _picked(self, symbols: Collection[str], own_horizons_min: Mapping[str, int]) -> list[str]:
         horizon, error = self.config["rules"]["horizon_min"], dict.fromkeys(self.symbols, float("inf"))
         for entry in self.scores("cells"):
             value = entry["metrics"]["rmae"]["calibrated"]["value"]
-            if entry["horizon_min"] == horizon and value is not None:
+            if entry["horizon_min"] == own_horizons_min.get(entry["symbol"], horizon) and value is not None:
                 error[entry["symbol"]] = value
         ranked = sorted(symbols, key=lambda symbol: (error[symbol], self.symbols.index(symbol)))
         picked = evenly(ranked, self.config["report"]["shown_symbols"])

@@ -5,9 +5,9 @@ portfolio earns the sum of the symbols divided by the number of those that may t
 keep out holds no capital. Sums are taken over whole millionths, so the order of summation does not matter. The
 portfolio keeps three more decimals: times the number of symbols that may trade, it is exactly their sum.
 
-The benchmark is a unit of capital a symbol, bought at the first open of the span and kept to its last close, without
-costs. Its days add up to what it earned on the capital at the start of the span. Prices are those delivered, so a split
-in unadjusted bars looks like a loss.
+The benchmark is a unit of capital for each symbol of the book, invested at the symbol's first open of the span and kept
+to its last close, without costs. Its days add up to what it earned on the capital at the start of the span. Prices are
+those delivered, so a split in unadjusted bars looks like a loss.
 """
 
 from collections.abc import Mapping, Sequence
@@ -110,14 +110,15 @@ def earned(bars: pl.DataFrame, sessions: pl.Series) -> Floats | None:
 
 
 def held(values: Sequence[Floats | None], sessions: pl.Series) -> pl.DataFrame:
-    """`session` and `net_bp` of the mean of what symbols `earned`; a symbol without any price is left out.
+    """`session` and `net_bp` of the mean of what symbols `earned`; the unit of one without any price lies idle.
 
-    The first day counts from the first open to its close, each later day from close to close.
+    No row where none has a price. The first day counts from the first open to its close, each later day from close to
+    close.
     """
     days, priced = sessions.to_frame("session"), [value for value in values if value is not None]
     if not priced:
         return days.clear().with_columns(net_bp=pl.lit(0.0))
-    mean = np.mean(priced, axis=0)
+    mean = np.sum(priced, axis=0) / len(values)
     return days.with_columns(net_bp=pl.Series(np.diff(mean, prepend=0.0)).round(6))
 
 

@@ -244,7 +244,7 @@ def _forecast(cells: Mapping[str, Document], whitelist: Sequence[str]) -> Judgem
     what = f"symbol{'s' * plural} of the whitelist, by {'their' if plural else 'its'} forecasts"
     return Judgement(
         verdict=next((verdict for verdict in BEST_FIRST if verdict in verdicts.values()), Verdict.INCONCLUSIVE),
-        value=float(sum(cell["eligible"] for cell in cells.values())),
+        value=float(sum(verdict == Verdict.PASS for verdict in verdicts.values())),
         threshold=1.0,
         n=len(whitelist),
         n_days=max((gate["n_days"] for gate in judged), default=0),

@@ -5,8 +5,7 @@ It is a pure function: the order of rows and symbols and the number of threads c
 *Tables*: `trades` is a `Trades`, `signals` a `Signals`, each sorted by its key.
 *Time*: a decision knows the forecast and the book, but no bar from its snapshot on (only `no_bar` and the book itself
 come from bars, each at the time they happen).
-*Errors*: `ConfigurationError` when params ask for forecasts that do not exist or a symbol has no costs;
-`DataContractError` when bars, forecasts and calendar do not match.
+*Errors*: `DataContractError` when bars, forecasts and calendar do not match.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ from stages.trading.kernels import EXITS, UNITS, DayRules, decide, fill_exits, f
 from stages.trading.market import MICROSECONDS, Floats, Ints, Records, SymbolMarket, bars_of, clock_of, market_of
 from stages.trading.positions import SymbolContext, context_of, empty_exits, empty_touches, verdicts_of
 from stages.trading.rules import LONG, SHORT, Reason, SymbolCosts, expected_value_bp, late_tests, symbol_costs
-from stages.trading.strategy import Strategy, require_tradable
+from stages.trading.strategy import Strategy
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,10 @@ class _Walked:
 def simulate(
     bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, strategy: Strategy
 ) -> Result:
-    """Trade `strategy` on every session of `calendar`."""
-    require_tradable(strategy, forecasts)
+    """Trade a `strategy` that `require_tradable` has passed on every session of `calendar`.
+
+    Some symbols, or a part of a record, may lack the forecasts that it trades.
+    """
     trades, signals = [], []
     for _, rows, walked in _walks(bars, forecasts, calendar, [strategy]):
         if walked is not None:

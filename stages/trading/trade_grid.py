@@ -26,6 +26,7 @@ import polars as pl
 from stages.errors import at_work_on
 from stages.params.rules import RulesParams
 from stages.sessions.spans import Span, within
+from stages.tables.scores import Cell
 from stages.trading.kernels import DayRules, add_to_ledger, fill_exits, fill_touches
 from stages.trading.market import (
     CANDIDATE,
@@ -215,12 +216,13 @@ class Market:
 
     def common_to(self, strategies: Iterable[Strategy]) -> Self:
         """Without the first sessions, if only some of these could trade there, for want of a history or corrections."""
-        kind, kinds = ["history_days", "method"], {(one.rules.history_days, one.method) for one in strategies}
-        able = self.forecasts.lazy().filter("calibrated").group_by(kind).agg(pl.col("session").min()).collect()
-        begins = sorted({begin for *own, begin in able.iter_rows() if tuple(own) in kinds})
-        if len(begins) < 2:
+        traded = {one.cell(symbol) for one in strategies for symbol in one.trading}
+        able = self.forecasts.lazy().filter("calibrated").group_by(Cell._fields).agg(pl.col("session").min()).collect()
+        first = [(Cell(*own), begin) for *own, begin in able.sort("session", descending=True).iter_rows()]
+        begins = {(cell.history_days, cell.method): begin for cell, begin in first if cell in traded}
+        if len(set(begins.values())) < 2:
             return self
-        common = self.calendar.filter(pl.col("session") >= begins[-1])["session"].sort()
+        common = self.calendar.filter(pl.col("session") >= max(begins.values()))["session"].sort()
         return self.on(Span("common", tuple(common)))
 
 

@@ -1,6 +1,7 @@
 """Without a leak the audit passes, whatever the dialect and whoever answers, and it has really looked."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import polars as pl
 import pytest
@@ -55,6 +56,15 @@ def test_another_future_is_seen_by_every_stage_from_its_instant_on(future):
     ]
     assert moved[2:] == [True] * len(moved[2:])
     assert moved[0]
+
+
+def test_a_future_without_any_question_of_the_longer_history_that_is_traded_has_no_trade():
+    """Where the record is cut, the shorter history is asked already, and the longer one is not yet."""
+    study = study_of(requests={"history_days": [2, 5]}, rules={"history_days": 5})
+    audited = Audited(replay_of(study, record_of()))
+    instant = CALENDAR["open_utc"][4] + timedelta(minutes=200)
+    asked = table(run(audited.replay, FUTURES["cut"](audited.world, instant, 0)), "build_requests", "rows_sent")
+    assert set(asked.drop_nulls("key")["history_days"]) == {2}
 
 
 def test_a_vendor_with_other_names_local_stamps_and_end_labels_passes_too():

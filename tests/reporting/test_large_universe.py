@@ -48,6 +48,21 @@ def test_the_best_and_the_worst_forecast_are_among_the_shown_in_the_stated_order
     assert record().shown == list(SYMBOLS)
 
 
+def test_who_may_trade_is_picked_by_the_errors_at_the_horizon_that_each_trades():
+    """At 20 minutes, which it trades, STRONG lies between the others; at the common 10 it is the best of all."""
+    one = crowded()
+    rules = one.config["rules"] | {"horizon_min": 10, "horizon_min_by_symbol": {"STRONG": 20}}
+    worse = {("STRONG", 10): 0.5, ("STRONG", 20): 0.9, ("WEAK", 10): 0.8, ("NULL", 10): 1.0}
+    cells = [
+        entry | {"metrics": {"rmae": {"calibrated": {"value": worse[entry["symbol"], entry["horizon_min"]]}}}}
+        for entry in one.metrics["cells"]
+        if (entry["symbol"], entry["horizon_min"]) in worse
+    ]
+    one = record(config=one.config | {"rules": rules}, metrics=one.metrics | {"cells": cells})
+    assert one.shown_traders == ["WEAK", "NULL"]
+    assert one.shown == ["STRONG", "NULL"]
+
+
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_the_tables_of_gates_and_trades_show_who_may_trade(symbol):
     """Of three symbols two are shown, and one may trade: it need not be among them."""

@@ -1,6 +1,7 @@
 """What the sections say and show, checked against small runs whose answers are known."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from math import exp
 
@@ -114,6 +115,13 @@ def test_a_run_that_traded_nothing_shows_its_last_days_and_says_so():
     assert [figure.title for figure in section.figures][-1] == f"STRONG, {SESSIONS[-1]}: no trade"
 
 
+def test_a_run_that_traded_nothing_shows_the_days_of_a_symbol_that_was_listed_by_then():
+    listed_later = by_symbol(forecasts().filter(pl.col("symbol") != "STRONG"))
+    idle = record(trades=trades().clear(), daily=daily(trades().clear()), forecasts=listed_later)
+    assert pick_days(idle) == [("WEAK", session) for session in SESSIONS[-3:]]
+    assert pick_days(replace(idle, forecasts=by_symbol(forecasts().clear()))) == []
+
+
 def test_the_grid_map_frames_the_proposal_and_only_it():
     spec = sweep(record()).figures[0].spec
     (tiles,) = spec["datasets"].values()
@@ -158,7 +166,7 @@ def test_without_a_walk_the_page_says_how_to_ask_for_one():
 
 def test_gates_stand_with_value_threshold_evidence_and_words():
     rows = gates_section(opened_record()).grids[0].rows
-    assert [row.cells[0] for row in rows][:2] == ["controls that hold", "symbols that may trade"]
+    assert [row.cells[0] for row in rows][:2] == ["controls that hold", "symbols whose forecasts pass"]
     hand_made = "0.9 < 0.95; 90 % sure: ≥ 0.9, needs > 0"
     assert rows[2].cells[1:] == ("PASS", hand_made, "240", "60", "A hand-made judgement.")
 

@@ -12,7 +12,7 @@ import yaml
 from stages import evaluate
 from stages.io import settings
 from stages.io.content import content_hash
-from stages.io.files import write_csv, write_json, write_table
+from stages.io.files import read_table, write_csv, write_json, write_table
 from stages.io.object_store import LocalStore
 from stages.runs.trial_log import TrialLog
 from stages.tables.forecasts import QUANTILES, Calibrated, Scored
@@ -192,6 +192,20 @@ def test_two_open_months_are_judged_together_and_told_apart_however_they_were_op
     assert by_month["kpis"]["trades"] == sum(month["kpis"]["trades"] for month in months) > 0
     assert by_month["forecasts"][0]["n"] == sum(month["forecasts"][0]["n"] for month in months)
     assert read(held.folder, "gates.json")["gates"]["hit_rate"]["n"] == by_month["kpis"]["trades"]
+
+
+def test_a_month_without_forecasts_of_the_stated_history_is_one_without_trades(held: Held):
+    """A month of one day, say, whose longer history lacked a session: the shorter one was asked, and not traded."""
+    name, part = held.run(None)["strategy_id"], held.holdout / "2025-01/calibrated.parquet"
+    rows = read_table(Calibrated, part)
+    write_table(Calibrated, rows.with_columns(history_days=pl.lit(7, dtype=pl.Int32)), part)
+
+    told = held.run(name)
+
+    assert told["status"] == "OPEN"
+    assert told["months"]["2025-01"]["kpis"]["trades"] == 0
+    assert told["kpis"]["trades"] == told["months"]["2024-12"]["kpis"]["trades"] > 0
+    assert told["forecasts"] == told["months"]["2024-12"]["forecasts"]
 
 
 def test_days_that_the_model_was_trained_on_have_rows_of_their_own_and_no_say_in_the_name(held: Held):

@@ -142,6 +142,19 @@ def test_histories_and_methods_are_compared_on_the_sessions_on_which_each_may_tr
     assert whole.trades > early.trades
 
 
+def test_a_symbol_that_no_variant_may_trade_says_nothing_about_the_sessions_that_are_compared():
+    """B had every kind of forecast from the first session on, and may not trade; A, listed later, had to wait."""
+    bars, forecasts, sessions = random_market(("A", "B"), 30, seed=3)
+    begins = sessions["session"].sort()[10]
+    known = pl.col("calibrated") & ((pl.col("symbol") == "B") | (pl.col("session") >= begins))
+    late = forecasts.with_columns(pl.lit(60).cast(pl.Int32).alias("history_days"), calibrated=known)
+    market = Market(bars, pl.concat([forecasts, late]), sessions)
+    found = [one.strategy for one in combos(strategy("A", histories=(HISTORY, 60)), grid(history_days=(HISTORY, 60)))]
+    assert market.common_to(found).calendar.height == 20
+    gated = [replace(one, whitelist=("A", "B")) for one in found]
+    assert market.common_to(gated).calendar.height == 20
+
+
 def test_a_span_without_forecasts_keeps_its_sessions():
     bars, forecasts, sessions = random_market(("A",), 3, seed=3)
     assert Market(bars, forecasts.clear(), sessions).common_to([strategy("A")]).calendar.height == 3

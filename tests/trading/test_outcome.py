@@ -87,6 +87,20 @@ def test_what_stands_for_all_controls_and_for_all_cells_by_hand():
 
 
 @pytest.mark.parametrize(
+    ("verdict", "controls", "eligible", "value"),
+    [("PASS", BROKEN, False, 1.0), ("INCONCLUSIVE", CONTROLS, True, 0.0)],
+    ids=["a control fails", "gates only warn"],
+)
+def test_the_number_of_forecasts_that_pass_agrees_with_the_verdict_whoever_may_trade(
+    verdict, controls, eligible, value
+):
+    found = {"cells": [cell("STRONG", verdict) | {"eligible": eligible}]}
+    document = gates_document(outcome_of(strategy("STRONG")), found, controls, ranked("any"), gates())
+    forecast = document["gates"]["forecast"]
+    assert (forecast["verdict"], forecast["value"], forecast["threshold"]) == (verdict, value, 1.0)
+
+
+@pytest.mark.parametrize(
     ("verdict", "told"),
     [("PASS", "The only one passes."), ("FAIL", "Of 1 symbol of the whitelist, by its forecasts, 1 FAIL: STRONG.")],
 )

@@ -16,6 +16,7 @@ from stages.tables.scores import Cell
 from stages.trading import kernels
 from stages.trading.rules import Reason
 from stages.trading.simulate import simulate
+from stages.trading.strategy import require_tradable
 from stages.trading.trade_grid import Market
 from tests.architecture.dependencies import ROOT
 from tests.trading.loop import simulate_by_loop
@@ -234,22 +235,23 @@ def test_the_compiled_codes_are_those_of_the_reasons():
 )
 def test_a_rule_on_forecasts_that_nobody_made_is_refused(rules, message):
     with pytest.raises(ConfigurationError, match=message):
-        simulate(flat_day(), table([asked("10:30")]), calendar({DAY: FULL}), strategy("A", **rules))
+        require_tradable(strategy("A", **rules), table([asked("10:30")]))
 
 
 def test_a_symbol_that_is_not_listed_yet_may_have_a_horizon_of_its_own():
-    rules = {"horizon_min_by_symbol": {"Z": 10}}
-    assert decisions(simulate, [asked("10:30")], strategy("A", "Z", **rules)) == ["long"]
+    one = strategy("A", "Z", horizon_min_by_symbol={"Z": 10})
+    require_tradable(one, table([asked("10:30")]))
+    assert decisions(simulate, [asked("10:30")], one) == ["long"]
 
 
 def test_a_method_that_was_not_computed_is_refused():
     with pytest.raises(ConfigurationError, match=r"calibration\.method asks for split"):
-        simulate(flat_day(), table([asked("10:30")]), calendar({DAY: FULL}), replace(strategy("A"), method="split"))
+        require_tradable(replace(strategy("A"), method="split"), table([asked("10:30")]))
 
 
 def test_a_whitelisted_symbol_without_a_tick_size_is_refused():
     with pytest.raises(ConfigurationError, match=r"costs\.tick_size has no value for A"):
-        simulate(flat_day(), table([asked("10:30")]), calendar({DAY: FULL}), strategy("A").with_costs(tick_size={}))
+        require_tradable(strategy("A").with_costs(tick_size={}), table([asked("10:30")]))
 
 
 def test_forecasts_of_a_symbol_without_bars_are_refused():

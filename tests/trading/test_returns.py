@@ -99,9 +99,10 @@ def test_days_of_holding_have_six_decimals():
     assert days["net_bp"].to_list() == [33.333333, 0.0, 66.666667]
 
 
-def test_a_symbol_without_any_price_is_not_held():
+def test_the_unit_of_a_symbol_without_any_price_lies_idle_as_in_the_book():
+    """The book is divided by all symbols that may trade, also by one that was delisted before the holdout."""
     market = {"A": bars(101.0, 102.0, 103.0), "B": bars(None, None, None)}
-    assert held_together(**market)["net_bp"].to_list() == pytest.approx([100.0, 100.0, 100.0])
+    assert held_together(**market)["net_bp"].to_list() == pytest.approx([50.0, 50.0, 50.0])
     assert held_together(B=market["B"]).is_empty()
 
 
