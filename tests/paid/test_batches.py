@@ -204,12 +204,11 @@ def test_where_series_shape_each_other_every_question_travels_alone(
     option: dict[str, int | bool], contexts: ContextFactory, server: TimeGPTServer
 ):
     """A key names one series: with company, the same key could have another answer."""
+    (name,) = option
     wanted = [asked(symbol, snapshot, options=option) for symbol in ("AAA", "BBB") for snapshot in range(2)]
     assert len(contexts.backend().answer(wanted)) == 4
     assert [body["series"]["sizes"] for body in server.bodies] == [[1100]] * 4
-    with pytest.raises(
-        ConfigurationError, match=f"{[*option][0]}, since one series then changes the answer to another"
-    ):
+    with pytest.raises(ConfigurationError, match=f"with {name}, since one series then changes the answer to another"):
         contexts.backend(pack="snapshots").answer([asked("CCC", options=option)])
 
 
