@@ -225,8 +225,8 @@ class PaidBackend:
         first, longer = questions[0], fitting(self.context.store, further_ahead(questions))
         batches = as_sent(batches, self.context.api.pack)
         return (
-            f"{len(questions)} of {self.counts.questions} questions have no stored answer (the first: {first.symbol} "
-            f"at {first.snapshot_utc:%Y-%m-%d %H:%MZ}) and api.mode offline buys nothing. They would cost "
+            f"{len(questions)} of {self.counts.questions} questions have no stored answer (the first: {first.place}) "
+            f"and api.mode offline buys nothing. They would cost "
             f"{count(len(batches), 'request')}, {one_per(batches)}: run `make plan`, then set api=online, or narrow "
             f"requests.first_session and requests.last_session. {longer}".rstrip()
         )

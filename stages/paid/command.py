@@ -144,4 +144,4 @@ def environment_without_key(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _named(question: Question) -> str:
-    return f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key})"
+    return f"{question.place} (key {question.key})"

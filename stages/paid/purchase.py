@@ -241,8 +241,7 @@ class Buyer:
         except PipelineError as error:
             say_aside(error)
         return ConfigurationError(
-            f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ}: {failure.error} It is not asked again "
-            f"until `make release KEY={question.key}`."
+            f"{question.place}: {failure.error} It is not asked again until `make release KEY={question.key}`."
         )
 
     def _free(self, keys: list[str], *, all_or_none: bool) -> dict[str, int] | None:
@@ -291,8 +290,8 @@ def _require_sound(batch: Batch, response: Response, sigmas: float) -> None:
         question, most_bp = one.question, plausible_bp(one.window().y_bp, one.question.horizon_min, sigmas)
         if wrong := complaint(values, mean, (len(question.levels), question.horizon_min), most_bp):
             error = DataContractError(
-                f"the answer for {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key}) is "
-                f"unsound: {wrong}; it counts as paid and is kept in quarantine/. Run again to ask once more."
+                f"the answer for {question.place} (key {question.key}) is unsound: {wrong}; it counts as "
+                "paid and is kept in quarantine/. Run again to ask once more."
             )
             evidence = str({"values_bp": values.tolist(), "mean_bp": mean.tolist()})
             raise RequestFailed("unknown", error, evidence=evidence, tokens=response.tokens)
