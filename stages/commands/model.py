@@ -119,7 +119,7 @@ def canary() -> None:
         asked = [Asked(one, partial(market.window, one)) for one in read_questions(REQUESTS)]
         again = PaidBackend(open_context(forecaster, api)).ask_canary(asked)
     question, model, epoch = again.question, forecaster.model, forecaster.model_epoch
-    about = f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key[:8]})"
+    about = f"{question.place} (key {question.key[:8]})"
     apart = f"{again.difference:.2g} of the answer's range apart, {TOLERANCE:g} allowed"
     if again.is_as_before:
         print(f"canary: {model} (epoch {epoch}) answers {about} as before: {apart}")

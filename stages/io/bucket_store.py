@@ -12,7 +12,6 @@ another kind.
 import asyncio
 import json
 import os
-import sys
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
@@ -23,6 +22,7 @@ from stages.errors import BudgetStop, ConfigurationError
 from stages.io.dvc_internals import gcs_arguments
 from stages.io.object_store import LocalStore, ObjectStore, StoreUnreachable
 from stages.io.reaching import FIRST_ANSWER_SEC, GOOGLE, connect
+from stages.io.terminal import say_aside
 from stages.io.workspace import Remote, default_remote
 from stages.params.api import ApiParams
 
@@ -203,5 +203,5 @@ def shared_store(api: ApiParams) -> ObjectStore | None:
             raise BudgetStop(
                 f"{failure}. Run again when it answers; api.remote_down stop or api.scope remote requires it."
             ) from None
-        print(f"{failure}; this run continues with the local answers.", file=sys.stderr, flush=True)
+        say_aside(f"{failure}; this run continues with the local answers.")
         return None

@@ -97,6 +97,11 @@ def say(verb: str, **facts: object) -> None:
     print(f"{verb}: {words}", flush=True)
 
 
+def say_aside(sentence: object) -> None:
+    """Print a sentence on stderr, where it is no part of what a command or stage says."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
 def width() -> int:
     """The terminal's columns; 80 where there is none, or what `COLUMNS` says."""
     return shutil.get_terminal_size().columns
@@ -206,7 +211,7 @@ def run(main: Callable[[], None]) -> None:
         _discard(sys.stdout, sys.stderr)
         sys.exit(128 + SIGPIPE)
     except KeyboardInterrupt:  # also while an error is shown
-        print("SIGINT ended this run: what it had finished is kept; run it again.", file=sys.stderr, flush=True)
+        say_aside("SIGINT ended this run: what it had finished is kept; run it again.")
         sys.exit(128 + SIGINT)
 
 
@@ -250,7 +255,7 @@ def _fail(error: PipelineError) -> NoReturn:
     from rich.console import Console  # imported only on failure
 
     Console(stderr=True, highlight=False, soft_wrap=True).print("[red]error[/red] ", end="")
-    print(error, file=sys.stderr, flush=True)
+    say_aside(error)
     sys.exit(error.exit_code)
 
 

@@ -8,12 +8,12 @@ is moved to `quarantine/`, reported on stderr, and counts as missing. A record t
 missing too.
 """
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from stages.errors import ConfigurationError, PipelineError, count
 from stages.io.object_store import LocalStore, ObjectStore
+from stages.io.terminal import say_aside
 from stages.paid.records import Dropped, Record, checked, decoded, key_of, path_of, records_in
 from stages.paid.shared_answers import Rescue, SharedAnswers
 
@@ -91,7 +91,7 @@ class AnswerStore:
                 unkept.append(record.encode())
                 reason = str(error)
         if unkept:
-            _say(f"{count(len(unkept), 'answer')} just paid cannot be kept: {reason} {self._rescued(unkept)}")
+            say_aside(f"{count(len(unkept), 'answer')} just paid cannot be kept: {reason} {self._rescued(unkept)}")
         return kept
 
     def _rescued(self, lines: Sequence[bytes]) -> str:
@@ -123,12 +123,12 @@ class AnswerStore:
                     self.local.create(f"quarantine/{path.name}", damaged)
                 path.unlink(missing_ok=True)
             except (PipelineError, OSError) as error:
-                _say(
+                say_aside(
                     f"{len(records)} rescued answers stay in {path} and are used from there, since the store cannot "
                     f"take them ({error})."
                 )
             else:
-                _say(f"{len(records)} rescued answers were moved from {path} into the store.")
+                say_aside(f"{len(records)} rescued answers were moved from {path} into the store.")
         return rescued
 
     def share(self, record: Record) -> Record:
@@ -206,7 +206,7 @@ class AnswerStore:
         try:
             self.local.replace(path_of(record.key), record.encode())
         except ConfigurationError as error:
-            _say(f"an answer from the remote is used but could not be kept here: {error}")
+            say_aside(f"an answer from the remote is used but could not be kept here: {error}")
 
     def quarantine(self, key: str) -> None:
         """Move a damaged record out of the way, where it stays readable."""
@@ -216,8 +216,4 @@ class AnswerStore:
             target.parent.mkdir(exist_ok=True)
             (self.local.root / path_of(key)).rename(target)
         except OSError as error:
-            _say(f"the damaged answer {key} could not be moved ({error.strerror}).")
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+            say_aside(f"the damaged answer {key} could not be moved ({error.strerror}).")

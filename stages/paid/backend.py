@@ -5,14 +5,13 @@ while params contradict what the service says of its model; `DataContractError` 
 benchmark cannot answer; whatever `purchase` raises.
 """
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 from stages.errors import BudgetStop, ConfigurationError, DataContractError, Interrupted, PipelineError, count
 from stages.forecasting.backend import Answer, Asked, Backend
 from stages.io.clock import INTERRUPTS
-from stages.io.terminal import progress
+from stages.io.terminal import progress, say_aside
 from stages.paid.batch_invariance import (
     Canary,
     ask_again,
@@ -113,7 +112,7 @@ class PaidBackend:
         first = candidates.questions[0]
         if (proof := proof_of(self.context.store, first)) is not None:
             known = f"{first.model} (epoch {first.model_epoch}) was tested before, with question {proof['key']}"
-            print(f"{known}; nothing is sent.", file=sys.stderr, flush=True)
+            say_aside(f"{known}; nothing is sent.")
             return bool(proof["independent"])
         require_sendable([candidates], self.context.forecaster)
         self.context.store.local.require_writable([path_of_proof(first)])
@@ -129,7 +128,7 @@ class PaidBackend:
         batch = canary_of(asked, stored)
         costs = most(batch.questions, self.context.api.tariff)
         money = f", {amount(costs.money)} {self.context.api.tariff.currency}" if self.context.api.tariff else ""
-        print(f"A canary costs 1 request, at most {costs.tokens:,} tokens{money}.", file=sys.stderr, flush=True)
+        say_aside(f"A canary costs 1 request, at most {costs.tokens:,} tokens{money}.")
         require_sendable([batch], self.context.forecaster)
         self.counts.questions = 1
         with self._recorded():
@@ -215,12 +214,10 @@ class PaidBackend:
 
     def _warn_of_other_machines(self) -> None:
         if self.context.store.remote is not None and self.context.attempts is None:
-            print(
+            say_aside(
                 "Answers are shared on the DVC remote, but the budget belongs to this machine (api.scope machine): "
                 "another machine that buys at the same time may pay for the same questions. api.scope: remote prevents "
-                "this.",
-                file=sys.stderr,
-                flush=True,
+                "this."
             )
 
     def _offline(self, batches: list[Batch]) -> str:
@@ -228,8 +225,8 @@ class PaidBackend:
         first, longer = questions[0], fitting(self.context.store, further_ahead(questions))
         batches = as_sent(batches, self.context.api.pack)
         return (
-            f"{len(questions)} of {self.counts.questions} questions have no stored answer (the first: {first.symbol} "
-            f"at {first.snapshot_utc:%Y-%m-%d %H:%MZ}) and api.mode offline buys nothing. They would cost "
+            f"{len(questions)} of {self.counts.questions} questions have no stored answer (the first: {first.place}) "
+            f"and api.mode offline buys nothing. They would cost "
             f"{count(len(batches), 'request')}, {one_per(batches)}: run `make plan`, then set api=online, or narrow "
             f"requests.first_session and requests.last_session. {longer}".rstrip()
         )
@@ -269,7 +266,7 @@ class PaidBackend:
             self.context.ledger.record_run(facts)
             self.context.after_run()
         except (OSError, PipelineError) as error:
-            print(f"the run could not be recorded in the ledger ({error})", file=sys.stderr, flush=True)
+            say_aside(f"the run could not be recorded in the ledger ({error})")
 
 
 def _rounds(calls: int, limit: int) -> str:

@@ -21,7 +21,6 @@ for questions that cannot be packed, and for a canary without a stored answer.
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +30,7 @@ from numpy.typing import NDArray
 
 from stages.errors import BudgetStop, ConfigurationError
 from stages.forecasting.backend import Asked
+from stages.io.terminal import say_aside
 from stages.paid.answer_store import AnswerStore
 from stages.paid.batches import Batch, joint_options, manner
 from stages.paid.checks import require_not_late, require_not_refused
@@ -186,11 +186,9 @@ def prove(buyer: Buyer, candidates: Batch) -> bool:
     require_not_late(buyer.context.ledger.objects, unanswered, buyer.context.api.timeout_sec)
     key, together, again = comparison.chosen.question.key, len(comparison.batch.asked), comparison.answered
     requests = "2 requests: one question alone, then" if key not in stored else "1 request:"
-    print(
+    say_aside(
         f"This proof costs {requests} {together} in one batch; {len(again)} of them already have an answer and are "
-        "paid again.",
-        file=sys.stderr,
-        flush=True,
+        "paid again."
     )
     try:
         alone = stored.get(key) or buyer.buy(Batch((comparison.chosen,))).get(key)

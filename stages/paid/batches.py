@@ -135,7 +135,7 @@ def _layers(group: Sequence[Asked]) -> Iterator[list[Asked]]:
 
 def batches_of(questions: Iterable[Question]) -> list[Batch]:
     """The requests for all these questions, at one a snapshot; they are only counted, so they need no rows."""
-    return per_snapshot(Asked(question, _no_rows) for question in questions)
+    return per_snapshot(Asked(question, no_rows) for question in questions)
 
 
 def calls_by_session(questions: Iterable[Question]) -> pl.DataFrame:
@@ -149,5 +149,6 @@ def calls_by_session(questions: Iterable[Question]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"session": pl.Date, "calls": pl.Int64, "tokens": pl.Int64}, orient="row")
 
 
-def _no_rows() -> NoReturn:
-    raise AssertionError("counting requests needs no rows")
+def no_rows() -> NoReturn:
+    """The rows of a question that is only counted or priced."""
+    raise AssertionError("counting and pricing need no rows")

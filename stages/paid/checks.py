@@ -65,10 +65,9 @@ def require_finite(batch: Batch) -> Batch:
             if not np.isfinite(values).all():
                 question = one.question
                 raise DataContractError(
-                    f"{name} of {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} holds NaN or "
-                    f"infinity{_first_of(name, values, question)}; nothing was sent: remove the column from "
-                    "requests.hist_exog or futr_exog, change requests.exog_policy, or repair the bars "
-                    "(artifacts/check_data/dq_report.json)."
+                    f"{name} of {question.place} holds NaN or infinity{_first_of(name, values, question)}; nothing was "
+                    "sent: remove the column from requests.hist_exog or futr_exog, change requests.exog_policy, or "
+                    "repair the bars (artifacts/check_data/dq_report.json)."
                 )
     return Batch(tuple(built))
 
@@ -98,8 +97,8 @@ def require_not_refused(objects: LocalStore, batch: Batch) -> None:
     for question in batch.questions:
         if (note := objects.read(f"refused/{question.key}.txt")) is not None:
             raise ConfigurationError(
-                f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} was refused before: "
-                f"{_text(note).partition(MARK)[0]} `make release KEY={question.key}` allows it to be asked again."
+                f"{question.place} was refused before: {_text(note).partition(MARK)[0]} `make release "
+                f"KEY={question.key}` allows it to be asked again."
             )
 
 
@@ -141,15 +140,15 @@ def _first_of(name: str, values: NDArray[np.float64], question: Question) -> str
 def _require_rows(question: Question, forecaster: ForecasterParams) -> None:
     if question.rows < forecaster.min_rows:
         raise ConfigurationError(
-            f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} has {question.rows} rows of history, and "
-            f"the service needs at least {forecaster.min_rows} (forecaster.min_rows): raise requests.history_days."
+            f"{question.place} has {question.rows} rows of history, and the service needs at least "
+            f"{forecaster.min_rows} (forecaster.min_rows): raise requests.history_days."
         )
     exogenous = bool(question.hist_exog or question.futr_exog)
     longest = forecaster.model_spec.row_limit(question.horizon_min, exogenous=exogenous)
     if longest is not None and question.rows > longest:
         raise ConfigurationError(
-            f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} claims {question.rows} rows, but the SDK "
-            f"sends at most {longest}: write the questions again with `dvc repro -f build_requests`."
+            f"{question.place} claims {question.rows} rows, but the SDK sends at most {longest}: write the questions "
+            "again with `dvc repro -f build_requests`."
         )
 
 
@@ -179,10 +178,9 @@ def require_not_late(objects: ObjectStore, batch: Batch, timeout_sec: float) -> 
         if max(in_vain, default=0) >= ceil(timeout_sec * 1000):
             longest_sec = max(in_vain) / 1000
             raise ConfigurationError(
-                f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key}) may have been "
-                f"billed {_times(in_vain)} without an answer in time: raise api.timeout_sec above {longest_sec:g} (to "
-                f"{2 * longest_sec:g}, say), or run `make release KEY={question.key}` to ask again with the present "
-                "timeout."
+                f"{question.place} (key {question.key}) may have been billed {_times(in_vain)} without an answer in "
+                f"time: raise api.timeout_sec above {longest_sec:g} (to {2 * longest_sec:g}, say), or run `make "
+                f"release KEY={question.key}` to ask again with the present timeout."
             )
 
 

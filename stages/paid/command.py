@@ -9,7 +9,6 @@ same answer.
 """
 
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -21,7 +20,7 @@ from stages.forecasting.program_lines import answer_in, question_line
 from stages.io.clock import INTERRUPTS, SystemClock, stamp
 from stages.io.file_identity import require_identity
 from stages.io.program import Program, ProgramFailed
-from stages.io.terminal import progress
+from stages.io.terminal import progress, say_aside
 from stages.paid.answer_store import AnswerStore
 from stages.paid.locks import lock
 from stages.paid.records import Record, record_of
@@ -104,7 +103,7 @@ class CommandBackend:
         if left := [one.question for key, one in missing.items() if key not in answered]:
             raise program.failed(f"{end or 'ended'} without an answer to {_named(left[0])}")
         if end:
-            print(f"the program {self.name} {end}, after all its answers.", file=sys.stderr, flush=True)
+            say_aside(f"the program {self.name} {end}, after all its answers.")
 
     def _lines(self, asked: Iterable[Asked], bounds: dict[str, NDArray[np.float64]]) -> Iterator[bytes]:
         """The question lines; `bounds` gets the largest plausible answer to each before it is sent."""
@@ -145,4 +144,4 @@ def environment_without_key(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _named(question: Question) -> str:
-    return f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key})"
+    return f"{question.place} (key {question.key})"

@@ -8,7 +8,6 @@ with in one line.
 *Errors*: `ConfigurationError` (exit 5) naming both locations and the commands that help.
 """
 
-import sys
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from stages.errors import ConfigurationError, PipelineError
 from stages.io.object_store import LocalStore, ObjectStore
+from stages.io.terminal import say_aside
 from stages.io.workspace import git, main_root, store_root
 
 NOTES = "forecasts"
@@ -69,9 +69,11 @@ def remember(kind: Kind, objects: ObjectStore) -> None:
         return
     if seen is None and (notes or not objects.names("budget/days")):
         end = "" if notes else "; without git, a later change of this location goes unnoticed"
-        _say(f"this repository keeps its {_noun(kind)} in {objects.address} from now on{end}.")
+        say_aside(f"this repository keeps its {_noun(kind)} in {objects.address} from now on{end}.")
     elif kind is STORE and seen and seen != objects.address.encode() and _holds(seen.decode(), number):
-        _say(f"the store {objects.address} is a copy of {seen.decode()}: from now on, each counts its own requests.")
+        say_aside(
+            f"the store {objects.address} is a copy of {seen.decode()}: from now on, each counts its own requests."
+        )
 
 
 def known_stores(kind: Kind) -> dict[str, str]:
@@ -147,7 +149,3 @@ def _each(addresses: Iterable[str]) -> str:
 
 def _noun(kind: Kind) -> str:
     return "answers and ledger" if kind is STORE else "ledger for all machines"
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)

@@ -11,7 +11,6 @@ counted: the ledger may count too much, never too little.
 
 import fcntl
 import json
-import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
@@ -21,6 +20,7 @@ from typing import Any
 from stages.errors import BudgetStop, PipelineError
 from stages.io.clock import INTERRUPTS, Clock, stamp
 from stages.io.object_store import ObjectStore, open_shared
+from stages.io.terminal import say_aside
 from stages.paid.limits import Cap, Limits, needs_notes, standing_limit
 from stages.paid.reservations import Days, Reservation, ReservationLog, Taken, held
 from stages.paid.units import Units, units_of
@@ -92,7 +92,7 @@ class Ledger:
             if reservation.of_month:
                 self.days.of_month(reservation.day).settle(reservation.of_month, state, document)
         except (OSError, PipelineError) as error:
-            print(f"reservation {reservation.call} stays reserved ({error}): it counts.", file=sys.stderr, flush=True)
+            say_aside(f"reservation {reservation.call} stays reserved ({error}): it counts.")
             return
         if state == "refunded":
             self.counted -= 1

@@ -12,7 +12,6 @@ process, and ends as perhaps paid. An open attempt of another machine waits for 
 import fcntl
 import json
 import re
-import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,6 +21,7 @@ from typing import IO, Any
 from stages.errors import ConfigurationError
 from stages.io.clock import INTERRUPTS
 from stages.io.object_store import LocalStore, ObjectStore, open_shared
+from stages.io.terminal import say_aside
 from stages.paid.identity import MOVED, STORE, id_at
 from stages.paid.reservations import DAYS, note_in
 
@@ -69,7 +69,7 @@ def _wait_for(lock: IO[bytes], what: str, kind: int) -> None:
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        print(f"waiting for {what}", file=sys.stderr, flush=True)
+        say_aside(f"waiting for {what}")
         with INTERRUPTS.waiting():
             fcntl.flock(lock, kind)
 
@@ -139,7 +139,7 @@ class Attempts:
                 break
         if dead:
             ended = f"an earlier run of this store ended while it was buying {len(dead)} keys (the first: {dead[0]})"
-            print(f"{ended}: they are free again, and count as paid once.", file=sys.stderr, flush=True)
+            say_aside(f"{ended}: they are free again, and count as paid once.")
         return numbers if len(numbers) == len(keys) or (numbers and not all_or_none) else None
 
     def begin(self, numbers: Mapping[str, int], call: str) -> list[Begun] | None:

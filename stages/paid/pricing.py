@@ -11,7 +11,7 @@ question.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import polars as pl
 
@@ -19,7 +19,7 @@ from stages.errors import ConfigurationError
 from stages.forecasting.backend import Asked
 from stages.io.object_store import ObjectStore
 from stages.paid.answer_store import AnswerStore
-from stages.paid.batches import Batch, as_sent, is_packable, packed, per_snapshot
+from stages.paid.batches import Batch, as_sent, is_packable, no_rows, packed, per_snapshot
 from stages.paid.model_facts import parse_facts, path_of_facts, read_note
 from stages.paid.records import path_of
 from stages.paid.units import Units
@@ -154,7 +154,7 @@ def price(
 ) -> Price:
     """The price of these questions for this store; `tariff` and `pack` as in section `api`."""
     answered = set(store.get(sorted({question.key for question in questions})))
-    missing = [Asked(question, _no_rows) for question in questions if question.key not in answered]
+    missing = [Asked(question, no_rows) for question in questions if question.key not in answered]
     first = questions[0]
     facts_known = is_azure(first.deployment) or read_note(store, path_of_facts(first), parse_facts) is not None
     return Price(
@@ -179,7 +179,3 @@ def paid_span(schedule: pl.DataFrame, paid: set[str]) -> tuple[str, str] | None:
         length, start = (length + 1, start or str(session)) if all_paid else (0, "")
         best = max(best, (length, start, str(session)), key=lambda one: one[0])
     return (best[1], best[2]) if best[0] else None
-
-
-def _no_rows() -> NoReturn:
-    raise AssertionError("a price needs no rows")

@@ -9,7 +9,6 @@ never counts less than was sent.
 `ConfigurationError` for what the service refuses; `Interrupted` before a request or while waiting.
 """
 
-import sys
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any, TypeVar
 from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
 from stages.forecasting.backend import Asked, complaint, plausible_bp
 from stages.io.clock import INTERRUPTS, stamp
+from stages.io.terminal import say_aside
 from stages.paid.batches import Batch
 from stages.paid.checks import remember_late, remember_refused, require_finite, room_for
 from stages.paid.client import Client, FactsMissing, ModelFacts, RequestFailed, Response
@@ -211,11 +211,9 @@ class Buyer:
         more = {"units": counts.document()} if counts != held else {}
         if more and not self._warned_of_more:
             self._warned_of_more = True
-            print(
+            say_aside(
                 f"The service counted {counts.tokens:,} tokens where {held.tokens:,} were reckoned; the ledger counts "
-                "the larger number. Check that api.tariff.tokens_per_value matches your contract.",
-                file=sys.stderr,
-                flush=True,
+                "the larger number. Check that api.tariff.tokens_per_value matches your contract."
             )
         return {**tokens, **more}
 
@@ -233,7 +231,7 @@ class Buyer:
                 objects, call = self.context.ledger.objects, (reservation.day, reservation.name)
                 failure.error = remember_late(objects, batch, self.context.api.timeout_sec, call)
         except PipelineError as error:  # the failure of the request is still raised
-            print(error, file=sys.stderr, flush=True)
+            say_aside(error)
 
     def _refused(self, one: Asked, failure: RequestFailed, refusal: str) -> ConfigurationError:
         """Remember a question that was refused alone. Returns the error for the user."""
@@ -241,10 +239,9 @@ class Buyer:
         try:
             remember_refused(self.context.store.local, question, str(failure.error), refusal)
         except PipelineError as error:
-            print(error, file=sys.stderr, flush=True)
+            say_aside(error)
         return ConfigurationError(
-            f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ}: {failure.error} It is not asked again "
-            f"until `make release KEY={question.key}`."
+            f"{question.place}: {failure.error} It is not asked again until `make release KEY={question.key}`."
         )
 
     def _free(self, keys: list[str], *, all_or_none: bool) -> dict[str, int] | None:
@@ -278,7 +275,7 @@ class Buyer:
             self.context.attempts.end(begun, state)
         except (OSError, PipelineError) as error:
             sentence = f"{len(begun)} locks stay open on the remote ({error}): the next run from this store ends them."
-            print(sentence, file=sys.stderr, flush=True)
+            say_aside(sentence)
 
 
 def _locks_are_down(error: OSError) -> BudgetStop:
@@ -293,8 +290,8 @@ def _require_sound(batch: Batch, response: Response, sigmas: float) -> None:
         question, most_bp = one.question, plausible_bp(one.window().y_bp, one.question.horizon_min, sigmas)
         if wrong := complaint(values, mean, (len(question.levels), question.horizon_min), most_bp):
             error = DataContractError(
-                f"the answer for {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key}) is "
-                f"unsound: {wrong}; it counts as paid and is kept in quarantine/. Run again to ask once more."
+                f"the answer for {question.place} (key {question.key}) is unsound: {wrong}; it counts as "
+                "paid and is kept in quarantine/. Run again to ask once more."
             )
             evidence = str({"values_bp": values.tolist(), "mean_bp": mean.tolist()})
             raise RequestFailed("unknown", error, evidence=evidence, tokens=response.tokens)

@@ -10,7 +10,6 @@ Records that `make drop` threw away are never used again, wherever they are foun
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ import numpy as np
 
 from stages.forecasting.backend import Answer
 from stages.io.object_store import LocalStore
+from stages.io.terminal import say_aside
 from stages.params.forecaster import COMMAND
 from stages.questions.question import Question
 from stages.tables.forecasts import PROGRAM
@@ -109,7 +109,7 @@ def decoded(key: str | None, content: bytes, what: str) -> Record | None:
         return checked(key, content)
     except (ValueError, TypeError) as error:
         damage = f"{what} {key} is damaged" if key else f"{what} is damaged"
-        print(f"{damage} ({error}): it is not used, and counts as missing.", file=sys.stderr, flush=True)
+        say_aside(f"{damage} ({error}): it is not used, and counts as missing.")
         return None
 
 

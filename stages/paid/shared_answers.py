@@ -13,7 +13,6 @@ belongs to one user, is closed to others, and is named after the store, so no ot
 import hashlib
 import os
 import re
-import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -22,6 +21,7 @@ from typing import TypeVar
 
 from stages.errors import BudgetStop, ConfigurationError, PipelineError
 from stages.io.object_store import LocalStore, ObjectStore, StoreUnreachable, plain_words
+from stages.io.terminal import say_aside
 from stages.paid.records import Dropped, Record, decoded, key_of, path_of, records_in
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class SharedAnswers:
                 objects.create(f"quarantine/{record.key}-{hashlib.sha256(there).hexdigest()[:12]}.json", there)
             if objects.swap(name, there, content):
                 if there not in self.dropped:
-                    print(f"the remote's copy of {record.key} is mended.", file=sys.stderr, flush=True)
+                    say_aside(f"the remote's copy of {record.key} is mended.")
                 return record
         raise StoreUnreachable(f"{name} can be neither written nor read there")
 
@@ -146,7 +146,7 @@ class SharedAnswers:
                 f"{failure}; api.remote_down is stop. Nothing is lost: run again when the remote answers, or set "
                 "api.remote_down to local."
             ) from error
-        print(f"{failure}; {how}.", file=sys.stderr, flush=True)
+        say_aside(f"{failure}; {how}.")
 
 
 INSIDE = "rescued"

@@ -16,7 +16,6 @@ import json
 import logging
 import os
 import ssl
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -34,6 +33,7 @@ from numpy.typing import NDArray
 from stages.engine.engine import require_driver
 from stages.errors import ConfigurationError
 from stages.forecasting.backend import Asked
+from stages.io.terminal import say_aside
 from stages.paid.client import ModelFacts, Response, read_key, secrets_of
 from stages.paid.deadline import Deadline
 from stages.paid.failures import failure_of
@@ -176,7 +176,7 @@ class _ReservingClient(NixtlaClient):
         now = datetime.now(UTC)
         self.pause_sec = pause_sec(response.headers, now)
         if not self._warned_of_clock and (complaint := clock_complaint(response.headers, now)):
-            print(complaint, file=sys.stderr, flush=True)
+            say_aside(complaint)
             self._warned_of_clock = True
         response._content = _bounded(response)  # what `read` would keep; httpx offers no other way
         self.reply = response.content.decode("utf-8", "replace")  # whatever character set the service names

@@ -60,6 +60,11 @@ class Question:
         """The md5 of the canonical bytes: the hash that DVC records for the question's file."""
         return key_of(self.canonical())
 
+    @property
+    def place(self) -> str:
+        """Its symbol and snapshot in words."""
+        return f"{self.symbol} at {self.snapshot_utc:%Y-%m-%d %H:%MZ}"
+
     @classmethod
     def parse(cls, content: bytes) -> Self:
         """The question whose canonical bytes these are."""

@@ -9,7 +9,6 @@ warning line: the figures may be the same.
 """
 
 import json
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from stages.errors import ConfigurationError
 from stages.io.content import LOCK, content_hash
 from stages.io.dvc_command import run_dvc
 from stages.io.settings import PARAMS, parse_dvc_yaml, parse_yaml
+from stages.io.terminal import say_aside
 from stages.io.workspace import cached
 
 
@@ -190,7 +190,7 @@ def require_evidence(*stages: str, params: Mapping[str, Any] | None = None) -> N
     if differences.complaint:
         raise ConfigurationError(f"{differences.complaint}: {differences.remedy}.")
     if differences.code:
-        print(f"{differences.other_code}. `make run` makes it again.", file=sys.stderr, flush=True)
+        say_aside(f"{differences.other_code}. `make run` makes it again.")
 
 
 def require_fetched(name: str, files: Iterable[Path], root: Path) -> None:

@@ -17,7 +17,6 @@ the remote does not answer, `make trials` shares the entries later.
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
@@ -28,6 +27,7 @@ from stages.errors import PipelineError
 from stages.io.bucket_store import shared_store
 from stages.io.object_store import LocalStore, ObjectStore
 from stages.io.settings import PARAMS, read_document, read_params, sections_in
+from stages.io.terminal import say_aside
 from stages.io.workspace import git, store_root
 from stages.params.api import ApiParams
 from stages.sessions.spans import ALL
@@ -191,4 +191,4 @@ def _decode(name: str, content: bytes) -> Entry | None:
 
 
 def _warn(sentence: str) -> None:
-    print(f"{sentence.removesuffix('.')}.", file=sys.stderr, flush=True)
+    say_aside(f"{sentence.removesuffix('.')}.")

@@ -122,9 +122,8 @@ class Snapshots(NamedTuple):
 
 
 class Feed(NamedTuple):
-    """The forecasts of one kind at a symbol's snapshots; `present` is false where there is none."""
+    """The forecasts of one kind at a symbol's snapshots; uncalibrated, with NaN as levels, where there is none."""
 
-    present: Bools
     calibrated: Bools
     q25: Floats
     q50: Floats
@@ -232,13 +231,12 @@ def feed_of(forecasts: pl.DataFrame, snapshots: Snapshots) -> Feed:
     """One symbol's forecasts of one kind (model, method, history, horizon), aligned with its snapshots."""
     at = np.searchsorted(snapshots.minute, _minutes(forecasts["snapshot_utc"]))
     size = len(snapshots.minute)
-    present, calibrated = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
-    present[at] = True
+    calibrated = np.zeros(size, np.bool_)
     calibrated[at] = forecasts["calibrated"].to_numpy()
     quartiles = [np.full(size, np.nan) for _ in range(3)]
     for values, name in zip(quartiles, ("q25", "q50", "q75"), strict=True):
         values[at] = forecasts[name].to_numpy()
-    return Feed(present, calibrated, *quartiles)
+    return Feed(calibrated, *quartiles)
 
 
 def _minutes(instants: pl.Series) -> Ints:

@@ -15,9 +15,8 @@ import numpy as np
 import polars as pl
 
 from stages.quality.across import check_symbols
-from stages.quality.report import quality_report
 from tests.quality.clean_feeds import CALENDAR, CLEAN, PRICES, clean_feed
-from tests.quality.deliveries import QUALITY, dialect
+from tests.quality.deliveries import QUALITY, dialect, report_of
 
 FEEDS = 20  # of each fault and size
 KINDS = ("regular hours, start labels", "float32", "prints between the quotes", "under a dollar", "a wild name")
@@ -176,8 +175,7 @@ def feed_of(kind: str, seed: int) -> pl.DataFrame:
 
 
 def report_on(feeds: Feeds, **changes: Any) -> Report:
-    checked = check_symbols(feeds, dialect(**changes), CALENDAR, QUALITY)
-    return quality_report(checked, {"source": "made", "uri_template": None}, CALENDAR, QUALITY)
+    return report_of(check_symbols(feeds, dialect(**changes), CALENDAR, QUALITY), CALENDAR)
 
 
 def flagged_clean(kind: str, feeds: int) -> tuple[int, int, int]:

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ import yaml
 from stages.commands import command_line
 from stages.configuration.compose import compose, to_yaml
 from tests.support.locks import record_run
+from tests.support.repositories import commit_folder, git
 
 ROOT = Path(__file__).parents[2]
-IDENTITY = ["-c", "user.email=test@example.org", "-c", "user.name=test"]
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,7 @@ class Project:
         return self.say()
 
     def git(self, *arguments: str) -> str:
-        return subprocess.run(
-            ["git", *IDENTITY, *arguments], cwd=self.path, check=True, capture_output=True, text=True
-        ).stdout
+        return git(self.path, *arguments)
 
     def commit(self) -> str:
         """Commit everything; the commit's short name."""
@@ -87,13 +84,8 @@ def fresh_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "params.yaml").write_text(to_yaml(compose(path / "conf")))
     (path / ".gitignore").write_text("/artifacts/\n/.dvc/\n")
     (path / ".dvc").mkdir()
-    for command in (
-        ["init", "-q", "-b", "main", "--template="],
-        ["add", "-A"],
-        [*IDENTITY, "commit", "-q", "-m", "a fresh clone"],
-        ["gc", "-q"],  # a file of all objects: each test copies this folder
-    ):
-        subprocess.run(["git", *command], cwd=path, check=True)
+    commit_folder(path, "a fresh clone")
+    git(path, "gc", "-q")  # a file of all objects: each test copies this folder
     return path
 
 

@@ -15,15 +15,20 @@ ENDINGS = [
 ]
 
 
+def judge(project, verdict, gates, *, words="", **stated):
+    """What a finished run leaves: `gates` by name with their verdicts, and the card that says it was worth it."""
+    figures = dict.fromkeys(("value", "threshold", "n", "n_days"), 0) | {"required": True, "words": words}
+    judged = {name: figures | {"verdict": one} for name, one in gates.items()}
+    document = {"verdict": verdict, "holds": False, "gates": judged} | stated
+    project.write_json("artifacts/evaluate/gates.json", document)
+    project.write_json("artifacts/judge_worth/worth.json", WORTH)
+
+
 @pytest.mark.parametrize(("verdict", "said", "named"), ENDINGS)
 def test_the_gate_names_only_what_made_the_verdict_and_offers_the_holdout_only_where_that_alone_is_missing(
     project, verdict, said, named
 ):
-    figures = dict.fromkeys(("value", "threshold", "n", "n_days"), 0) | {"required": True, "words": ""}
-    judged = {name: figures | {"verdict": one} for name, one in (VERDICTS | said).items()}
-    project.write_json("artifacts/evaluate/gates.json", {"verdict": verdict, "holds": False, "gates": judged})
-    project.write_json("artifacts/judge_worth/worth.json", WORTH)
-
+    judge(project, verdict, VERDICTS | said)
     with pytest.raises(GateNotMet) as told:
         project.run("gate")
 
@@ -33,22 +38,14 @@ def test_the_gate_names_only_what_made_the_verdict_and_offers_the_holdout_only_w
 
 
 def test_where_params_only_warn_of_little_evidence_the_sealed_holdout_stops(project):
-    figures = dict.fromkeys(("value", "threshold", "n", "n_days"), 0) | {"required": True, "words": "It is closed."}
-    verdicts = VERDICTS | SEALED | {"forecast": "INCONCLUSIVE"}
-    judged = {name: figures | {"verdict": one} for name, one in verdicts.items()}
-    document = {"verdict": "INCONCLUSIVE", "inconclusive": "warn", "holds": False, "gates": judged}
-    project.write_json("artifacts/evaluate/gates.json", document)
-    project.write_json("artifacts/judge_worth/worth.json", WORTH)
-
+    gates = VERDICTS | SEALED | {"forecast": "INCONCLUSIVE"}
+    judge(project, "INCONCLUSIVE", gates, words="It is closed.", inconclusive="warn")
     with pytest.raises(GateNotMet, match=r"sample: oos_sharpe, hit_rate, pnl_at_1p5x\. It is closed\. `make open"):
         project.run("gate")
 
 
 def test_the_card_stands_below_the_gates_and_says_why_the_two_differ(project, capsys):
-    gate = dict.fromkeys(("value", "threshold", "n", "n_days"), 0) | {"required": True, "words": "", "verdict": "FAIL"}
-    document = {"verdict": "FAIL", "holds": False, "gates": {"forecast": gate}}
-    project.write_json("artifacts/evaluate/gates.json", document)
-    project.write_json("artifacts/judge_worth/worth.json", WORTH)
+    judge(project, "FAIL", {"forecast": "FAIL"})
     with pytest.raises(GateNotMet):
         project.run("gate")
     said = capsys.readouterr().out

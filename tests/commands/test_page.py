@@ -1,6 +1,5 @@
 """`make page`: a run of the past with its params as they stood, its commit, and a browser for those who ask for it."""
 
-import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +9,7 @@ from stages.commands.pages import named, panels, shown
 from stages.errors import ConfigurationError
 from stages.io.dvc_internals import commit_of
 from stages.runs.null_market import keep_luck
+from tests.support.repositories import commit_folder, git
 
 
 def test_a_run_older_than_a_key_of_the_report_is_shown_as_today(project):
@@ -45,12 +45,10 @@ def test_luck_is_told_of_the_gates_that_judge_and_not_of_others_of_the_same_stra
 def repository(tmp_path, monkeypatch):
     """A commit and an experiment `wider` on it, as DVC names it."""
     monkeypatch.chdir(tmp_path)
-    identity = ["-c", "user.email=test@example.org", "-c", "user.name=test"]
     (tmp_path / "params.yaml").write_text("one: 1\n")
-    for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", "a run"]):
-        subprocess.run(["git", *command], check=True)
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
-    subprocess.run(["git", "update-ref", f"refs/exps/{commit[:2]}/{commit[2:]}/wider", commit], check=True)
+    commit_folder(tmp_path, "a run")
+    commit = commit_of("HEAD")
+    git(tmp_path, "update-ref", f"refs/exps/{commit[:2]}/{commit[2:]}/wider", commit)
     return tmp_path, commit[:10]
 
 
@@ -65,16 +63,15 @@ def test_a_run_is_named_with_its_commit_and_the_workspace_with_what_no_commit_ho
 
 def test_of_experiments_with_one_name_the_one_on_this_commit_is_named_or_all_are(repository):
     """An experiment is shown by the name it has, so the page must not tell the commit of its namesake."""
-    _, first = repository
+    path, first = repository
 
     def commit() -> str:
-        identity = ["-c", "user.email=test@example.org", "-c", "user.name=test"]
-        subprocess.run(["git", *identity, "commit", "-q", "--allow-empty", "-m", "later"], check=True)
+        git(path, "commit", "-q", "--allow-empty", "-m", "later")
         return commit_of("HEAD")
 
     second = commit()
     for base, made in (("0" * 40, commit_of("HEAD~1")), (second, second)):
-        subprocess.run(["git", "update-ref", f"refs/exps/{base[:2]}/{base[2:]}/wider", made], check=True)
+        git(path, "update-ref", f"refs/exps/{base[:2]}/{base[2:]}/wider", made)
     assert named("wider") == f"Run `wider`, commit {second[:10]}."
 
     commit()

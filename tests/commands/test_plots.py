@@ -11,6 +11,7 @@ import vl_convert
 import yaml
 
 from tests.docs.plots_page import PAGE, SCRIPT, plots_page, vega
+from tests.support.repositories import commit_folder
 
 ROOT = Path(__file__).parents[2]
 DVC = Path(sys.executable).parent / "dvc"
@@ -47,9 +48,7 @@ def page(tmp_path_factory) -> Path:
     for name, text in RUNS.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_text(text.format(3, LABEL))
-    identity = ["-c", "user.email=test@example.org", "-c", "user.name=test"]
-    for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", "a run"]):
-        subprocess.run(["git", *command], cwd=path, check=True)
+    commit_folder(path, "a run")
     for name, text in RUNS.items():
         (path / name).write_text(text.format(7, LABEL))
     subprocess.run([DVC, "plots", "diff", "HEAD"], cwd=path, check=True, capture_output=True)

@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from stages.trading.strategy import Strategy, strategy_id
 from stages.worth.study_id import study_id
 from tests.architecture.dependencies import ROOT
 from tests.commands.test_open_holdout import judge
+from tests.support.repositories import git
 
 RANKING, STATED, VERDICT = (
     "artifacts/sweep/ranking.csv",
@@ -32,7 +32,6 @@ WORTH = "artifacts/judge_worth/worth.json"
 
 
 COLUMNS = "combo,sharpe,sessions\n"
-IDENTITY = ["-c", "user.email=test@example.org", "-c", "user.name=test"]
 EARLIER_LOG = ROOT / "tests/runs/earlier_trials"
 
 
@@ -95,7 +94,7 @@ def fresh_clone(fresh_clone, tmp_path_factory):
     path = shutil.copytree(fresh_clone, tmp_path_factory.mktemp("uncounted") / "project")
     write_sharpe_var(path, "null")
     (path / "params.yaml").write_text(to_yaml(compose(path / "conf")))
-    subprocess.run(["git", *IDENTITY, "commit", "-q", "--allow-empty", "-am", "uncounted"], cwd=path, check=True)
+    git(path, "commit", "-q", "--allow-empty", "-am", "uncounted")
     return path
 
 

@@ -50,6 +50,13 @@ def flat_files(folder: Path, *tickers: str) -> SourceParams:
     )
 
 
+def fetched(home: Path, stated: SourceParams) -> pl.DataFrame:
+    """The bars of AAPL, from a file or files of its own."""
+    manifest = listing_of(stated, files_of(stated, ["AAPL"])) | {"symbols": ["AAPL"]}
+    given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
+    return fetch("AAPL", *given["AAPL"])[0]
+
+
 @pytest.mark.parametrize(
     ("template", "path", "period"),
     [
@@ -80,9 +87,7 @@ def test_parts_of_one_period_are_read_one_after_the_other(home: Path) -> None:
     for number in range(2):
         ROW.with_columns(ts=pl.lit(number)).write_parquet(home / f"AAPL-part-{number}.parquet")
     stated = source(uri_template="{symbol}-part-*.parquet")
-    manifest = select(listing_of(stated, files_of(stated, ["AAPL"])), stated, universe("AAPL"))
-    given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
-    assert fetch("AAPL", *given["AAPL"])[0]["ts"].to_list() == [0, 1]
+    assert fetched(home, stated)["ts"].to_list() == [0, 1]
 
 
 def test_a_star_beside_a_symbol_is_refused_since_a_would_find_aa() -> None:
@@ -176,10 +181,8 @@ def test_a_csv_that_cannot_be_read_without_guessing_says_what_to_state(
 ) -> None:
     (home / "AAPL.csv").write_text(text)
     stated = source(uri_template="{symbol}.csv", **changes)
-    manifest = listing_of(stated, files_of(stated, ["AAPL"])) | {"symbols": ["AAPL"]}
-    given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
     with pytest.raises((DataContractError, ConfigurationError), match=words):
-        fetch("AAPL", *given["AAPL"])
+        fetched(home, stated)
 
 
 @pytest.mark.parametrize(
@@ -191,9 +194,7 @@ def test_blank_lines_of_a_csv_are_no_rows(above: str, home: Path) -> None:
     text = f"{names}{row}\r\n{row.replace('30', '31')}\r\n\r\n"
     (home / "AAPL.csv").write_text(text, newline="")
     stated = source(uri_template="{symbol}.csv", csv=csv_of(text.splitlines())[0].model_dump(mode="json"))
-    manifest = listing_of(stated, files_of(stated, ["AAPL"])) | {"symbols": ["AAPL"]}
-    given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
-    assert fetch("AAPL", *given["AAPL"])[0]["ts"].dt.minute().to_list() == [30, 31]
+    assert fetched(home, stated)["ts"].dt.minute().to_list() == [30, 31]
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -202,9 +203,7 @@ def test_stamps_that_are_text_are_read_with_their_offset(home: Path, ending: str
     rows = pl.DataFrame({"when": ["2024-11-01 09:30:00-04:00", "2024-11-04 09:30:00-05:00"], "close": [1.0, 2.0]})
     rows.write_csv(home / "AAPL.csv") if ending == "csv" else rows.write_parquet(home / "AAPL.parquet")
     stated = source(uri_template=f"{{symbol}}.{ending}", aliases={"when": "ts"})
-    manifest = listing_of(stated, files_of(stated, ["AAPL"])) | {"symbols": ["AAPL"]}
-    given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
-    stamps = fetch("AAPL", *given["AAPL"])[0]["when"].dt.strftime("%m-%d %H:%M %Z").to_list()
+    stamps = fetched(home, stated)["when"].dt.strftime("%m-%d %H:%M %Z").to_list()
     assert stamps == ["11-01 13:30 UTC", "11-04 14:30 UTC"]
 
 
@@ -214,9 +213,7 @@ def test_a_day_and_a_time_of_day_in_two_columns_of_a_parquet_file_are_one_stamp(
     rows = pl.DataFrame({"date": stamps.dt.date(), "time": stamps.dt.time().cast(clock), "close": [1.0, 2.0]})
     rows.write_parquet(home / "AAPL.parquet")
     stated = source(uri_template="{symbol}.parquet")
-    manifest = listing_of(stated, files_of(stated, ["AAPL"])) | {"symbols": ["AAPL"]}
-    given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
-    assert fetch("AAPL", *given["AAPL"])[0]["ts"].to_list() == stamps.to_list()
+    assert fetched(home, stated)["ts"].to_list() == stamps.to_list()
 
 
 BAR = dict.fromkeys(("open", "high", "low", "close", "volume"), 10.0)

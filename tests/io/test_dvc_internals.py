@@ -1,6 +1,5 @@
 """What we take from DVC beyond its commands and files: one claim a use, and what is lost if a new DVC breaks it."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from stages.io import workspace
 from stages.io.content import file_hash
 from stages.io.dvc_internals import copy_from_run, gcs_arguments, read_config
 from stages.runs.evidence import unfinished_stages
+from tests.support.repositories import commit_folder
 
-IDENTITY = ("-c", "user.email=test@example.org", "-c", "user.name=test")
 MADE = Path("artifacts/made.txt")
 
 
@@ -21,10 +20,6 @@ def configure(root: Path, **files: str) -> None:
     (root / ".dvc").mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (root / ".dvc" / name.replace("_", ".")).write_text(text)
-
-
-def git(*arguments: str) -> None:
-    subprocess.run(["git", *IDENTITY, *arguments], check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +43,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         lock |= {"third": {"cmd": "echo", "deps": [ignored]}}
         Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
         Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": lock}))
-        for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "a run"]):
-            git(*words)
+        commit_folder(root, "a run")
         yield root
 
 

@@ -123,11 +123,6 @@ def test_the_remotes_good_copy_replaces_a_damaged_one(local: LocalStore, remote:
     assert AnswerStore(local, remote).get([record().key]) == {record().key: record()}
 
 
-def test_a_damaged_remote_copy_is_not_used(tmp_path: Path, remote: LocalStore):
-    remote.create(path_of(record().key), b"{}")
-    assert AnswerStore(LocalStore(tmp_path / "there"), remote).get([record().key]) == {}
-
-
 def test_what_a_later_version_adds_to_a_record_is_no_damage(local: LocalStore, remote: LocalStore):
     facts = json.loads(record().encode())
     facts.pop("sha256")

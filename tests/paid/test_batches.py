@@ -13,8 +13,8 @@ import pytest
 from stages.errors import BudgetStop, ConfigurationError
 from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
-from stages.paid import batch_invariance, batches
-from stages.paid.batches import calls_by_session, packed, per_snapshot
+from stages.paid import batch_invariance
+from stages.paid.batches import calls_by_session, per_snapshot
 from stages.paid.locks import Attempts
 from stages.paid.model_facts import identity
 from stages.paid.records import path_of
@@ -204,10 +204,11 @@ def test_where_series_shape_each_other_every_question_travels_alone(
     option: dict[str, int | bool], contexts: ContextFactory, server: TimeGPTServer
 ):
     """A key names one series: with company, the same key could have another answer."""
+    (name,) = option
     wanted = [asked(symbol, snapshot, options=option) for symbol in ("AAA", "BBB") for snapshot in range(2)]
     assert len(contexts.backend().answer(wanted)) == 4
     assert [body["series"]["sizes"] for body in server.bodies] == [[1100]] * 4
-    with pytest.raises(ConfigurationError, match="one series then changes the answer to another"):
+    with pytest.raises(ConfigurationError, match=f"with {name}, since one series then changes the answer to another"):
         contexts.backend(pack="snapshots").answer([asked("CCC", options=option)])
 
 
@@ -322,16 +323,6 @@ def test_known_futures_are_not_packed(contexts: ContextFactory, server: TimeGPTS
         contexts.backend(pack="snapshots").answer([asked(futr_exog=("sin_1",))])
 
 
-@pytest.mark.parametrize("option", ["multivariate", "finetune_steps"])
-def test_questions_whose_series_shape_each_other_are_not_packed(
-    option: str, contexts: ContextFactory, server: TimeGPTServer
-):
-    contexts.backend().prove_independence(questions(["AAA"], range(2)))
-    with pytest.raises(ConfigurationError, match=f"cannot send questions with {option}"):
-        contexts.backend(pack="snapshots").answer([asked("AAA", 5, options={option: 1})])
-    assert server.sent == 2
-
-
 @pytest.mark.parametrize(
     "changes", [{"futr_exog": ("minute",)}, {"options": {"finetune_steps": 5}}, {"options": {"multivariate": True}}]
 )
@@ -353,13 +344,3 @@ def test_a_packed_run_stops_at_its_budget_too(contexts: ContextFactory, server: 
     contexts.backend().prove_independence(questions(["AAA"], range(2)))
     with pytest.raises(BudgetStop, match="Left: 3 questions in 1 request"):
         contexts.backend(pack="snapshots", per_day=2).answer(questions(["AAA"], range(2, 5)))
-
-
-def test_requests_end_at_the_byte_limit(monkeypatch: pytest.MonkeyPatch):
-    """1100 rows are at most 13,200 bytes: three fit into 40 kB."""
-    monkeypatch.setattr(batches, "PACKED_BYTES", 40_000)
-    full = packed(per_snapshot(questions(["AAA"], range(8))))
-    assert [len(batch.asked) for batch in full] == [3, 3, 2]
-    assert [one for batch in full for one in batch.snapshots] == sorted(
-        one for batch in full for one in batch.snapshots
-    )

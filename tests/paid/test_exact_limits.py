@@ -128,6 +128,7 @@ def test_requests_are_packed_up_to_as_many_snapshots_and_bytes_as_may_travel(mon
     for most, sizes in ((3 * ROWS * 12, [3]), (3 * ROWS * 12 - 1, [2, 1]), (2 * ROWS * 12 - 1, [1, 1, 1])):
         monkeypatch.setattr(batches, "PACKED_BYTES", most)
         assert [len(batch.asked) for batch in packed(three)] == sizes
+        assert [one for batch in packed(three) for one in batch.snapshots] == [one.snapshots[0] for one in three]
 
 
 def test_a_question_with_columns_is_so_many_times_as_large():

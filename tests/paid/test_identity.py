@@ -3,7 +3,6 @@
 import os
 import resource
 import shutil
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,12 +24,8 @@ from stages.params.forecaster import ForecasterParams
 from tests.io.test_workspace import api
 from tests.questions.markets import requests_params
 from tests.support.contexts import FORECASTER, ContextFactory, asked, questions, states
+from tests.support.repositories import commit_folder, git
 from tests.support.timegpt_server import TimeGPTServer
-
-
-def git(folder: Path, *arguments: str) -> None:
-    who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True)
 
 
 @pytest.fixture
@@ -40,9 +35,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / ".dvc").mkdir(parents=True)
     (folder / ".dvc/config").write_text("")
     (folder / ".gitignore").write_text("/.dvc/cache\n/.dvc/tmp\n")
-    git(folder, "init", "-q", "-b", "main")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", "begin")
+    commit_folder(folder, "begin")
     monkeypatch.delenv("DVC_ROOT", raising=False)
     stand_in(folder, monkeypatch)
     return folder

@@ -147,21 +147,6 @@ def test_one_budget_spans_both(machines: list[ContextFactory], server: TimeGPTSe
     assert server.sent == 4
 
 
-def test_machines_racing_for_the_same_keys_pay_once(machines: list[ContextFactory], server: TimeGPTServer):
-    server.seconds = 0.05
-    wanted, got = questions(["AAA"], range(5)), []
-    threads = [
-        threading.Thread(target=lambda k=contexts: got.append(k.backend(scope="remote").answer(wanted)))
-        for contexts in machines
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert [len(answers) for answers in got] == [5, 5]
-    assert server.billed == 5
-
-
 def test_a_buyer_that_died_holds_its_key_until_a_person_releases_it(
     machines: list[ContextFactory], remote: ObjectStore, server: TimeGPTServer, clock: Any
 ):
@@ -176,8 +161,8 @@ def test_a_buyer_that_died_holds_its_key_until_a_person_releases_it(
     assert len(machines[0].backend(clock, scope="remote").answer([asked()])) == 1
 
 
-def test_racing_machines_ask_whole_snapshots(machines: list[ContextFactory], server: TimeGPTServer):
-    """Four symbols a snapshot, five snapshots: five requests, whoever sends them."""
+def test_racing_machines_ask_whole_snapshots_and_pay_once(machines: list[ContextFactory], server: TimeGPTServer):
+    """Four symbols a snapshot, five snapshots: five requests, whoever sends them, and no key is paid twice."""
     server.seconds = 0.02
     wanted, got = questions(["AAA", "BBB", "CCC", "DDD"], range(5)), []
     threads = [
@@ -190,6 +175,7 @@ def test_racing_machines_ask_whole_snapshots(machines: list[ContextFactory], ser
         thread.join(60)
     assert [len(answers) for answers in got] == [20, 20]
     assert [len(body["series"]["sizes"]) for body in server.bodies] == [4] * 5
+    assert server.billed == 5
 
 
 def test_a_key_held_by_the_dead_keeps_its_snapshots_others_waiting_not_unbought(

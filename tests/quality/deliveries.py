@@ -12,6 +12,7 @@ import yaml
 from stages.params.quality import DialectParams, QualityParams
 from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
+from stages.quality.report import quality_report
 from stages.sessions.calendar import minute_grid, trading_calendar
 
 QUALITY = QualityParams(**yaml.safe_load(Path("conf/quality/default.yaml").read_text()))
@@ -52,6 +53,11 @@ def walk(rows: int, seed: int) -> pl.DataFrame:
 def through_the_gate(delivered: pl.DataFrame, calendar: pl.DataFrame = CALENDAR, **changes: Any) -> Checked:
     """One symbol checked under the default thresholds; `changes` are the vendor's dialect."""
     return check_symbols({"SYM": delivered}, dialect(**changes), calendar, QUALITY)["SYM"]
+
+
+def report_of(checked: dict[str, Checked], calendar: pl.DataFrame = CALENDAR, quality: Any = QUALITY) -> dict[str, Any]:
+    """The data report on these symbols."""
+    return quality_report(checked, {"source": "mine", "uri_template": None}, calendar, quality)
 
 
 def minute(session: date, m: int) -> pl.Expr:

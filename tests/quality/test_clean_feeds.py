@@ -10,19 +10,17 @@ import polars as pl
 import pytest
 
 from stages.quality.across import check_symbols
-from stages.quality.report import quality_report
 from stages.sessions.calendar import trading_calendar
 from tests.benchmarks.detection import FAULTS, detected
 from tests.quality.clean_feeds import CALENDAR, CLEAN, clean_feed
-from tests.quality.deliveries import QUALITY, dialect
+from tests.quality.deliveries import QUALITY, dialect, report_of
 from tests.quality.test_real_bars import BARS, VENDOR_A, aapl, spy
 
 CUT = ("PX1", "PX2", "PX7", "PX8", "VOL1")  # checks that remove or change a bar
 
 
 def report_on(calendar: pl.DataFrame, feeds: dict[str, pl.DataFrame], **changes: Any) -> dict[str, Any]:
-    checked = check_symbols(feeds, dialect(**changes), calendar, QUALITY)
-    return quality_report(checked, {"source": "mine", "uri_template": None}, calendar, QUALITY)
+    return report_of(check_symbols(feeds, dialect(**changes), calendar, QUALITY), calendar)
 
 
 def told(report: dict[str, Any]) -> tuple[Any, ...]:

@@ -8,8 +8,7 @@ import pytest
 
 from stages.quality.across import check_symbols
 from stages.quality.copies import copied_sessions, copied_symbols
-from stages.quality.report import quality_report
-from tests.quality.deliveries import CALENDAR, QUALITY, day, delivery, dialect, minutes, through_the_gate
+from tests.quality.deliveries import CALENDAR, QUALITY, day, delivery, dialect, minutes, report_of, through_the_gate
 
 FRIDAY, TUESDAY, THURSDAY = date(2024, 11, 22), date(2024, 11, 26), date(2024, 12, 5)
 
@@ -20,8 +19,7 @@ def copied(source: date, target: date, first: int = 0, last: int = 389) -> pl.Da
 
 
 def warnings(**delivered: pl.DataFrame) -> list[str]:
-    checked = check_symbols(delivered, dialect(), CALENDAR, QUALITY)
-    return quality_report(checked, {"source": "mine", "uri_template": None}, CALENDAR, QUALITY)["warnings"]
+    return report_of(check_symbols(delivered, dialect(), CALENDAR, QUALITY))["warnings"]
 
 
 @pytest.mark.parametrize(("source", "target"), [(FRIDAY, TUESDAY), (TUESDAY, THURSDAY), (FRIDAY, date(2024, 11, 25))])

@@ -4,12 +4,11 @@ import re
 from pathlib import Path
 
 from stages.params.quality import QualityParams
-from stages.quality.report import FLAGS, quality_report
+from stages.quality.report import FLAGS
 from stages.quality.sessions import BAR_MARKS, WARNINGS
 from tests.benchmarks.detection import FAULTS, FEEDS
-from tests.quality.clean_feeds import CALENDAR as CALENDAR_OF_FEEDS
-from tests.quality.clean_feeds import CLEAN
-from tests.quality.deliveries import CALENDAR, QUALITY, delivery, through_the_gate
+from tests.quality.clean_feeds import CALENDAR, CLEAN
+from tests.quality.deliveries import delivery, report_of, through_the_gate
 
 CODE = [*sorted(Path("stages/quality").glob("*.py")), Path("stages/params/quality.py")]
 PAGE = Path("docs/DATA_QUALITY.md").read_text()
@@ -17,8 +16,7 @@ ROWS = re.findall(r"^\| ([A-Z]+\d\w*) \|", PAGE, re.MULTILINE)
 
 
 def test_every_check_of_the_report_has_a_row() -> None:
-    manifest = {"source": "mine", "uri_template": None}
-    report = quality_report({"AAA": through_the_gate(delivery())}, manifest, CALENDAR, QUALITY)
+    report = report_of({"AAA": through_the_gate(delivery())})
     counted = set(report["symbols"]["AAA"]["checks"])
     counts = {"outside_hours", "auction_rows", "TS5_undecided"}
 
@@ -52,5 +50,5 @@ def test_what_is_caught_is_told_for_every_fault_and_the_sound_feeds_are_counted(
         told = re.findall(r"(\S+): \d+%", row[1])
         assert told, fault
         assert told == [size for size in planted if size in told], fault
-    sound = f"none of {FEEDS * CALENDAR_OF_FEEDS.height} sound sessions of each of {len(CLEAN)} kinds"
+    sound = f"none of {FEEDS * CALENDAR.height} sound sessions of each of {len(CLEAN)} kinds"
     assert sound in " ".join(PAGE.split())

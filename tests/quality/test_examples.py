@@ -9,10 +9,9 @@ import polars as pl
 import pytest
 
 from stages.io.dated_files import read_halts
-from stages.quality.gate import Checked, Known, check_symbol
-from stages.quality.report import quality_report
+from stages.quality.gate import Known, check_symbol
 from stages.sessions.calendar import trading_calendar
-from tests.quality.deliveries import CALENDAR, QUALITY, day, delivery, dialect, minutes, through_the_gate
+from tests.quality.deliveries import CALENDAR, QUALITY, day, delivery, dialect, minutes, report_of, through_the_gate
 from tests.quality.test_dirty_market import (
     PRICES,
     after_the_early_close,
@@ -48,8 +47,7 @@ def counted(vendor: pl.DataFrame, check: str) -> int:
 
 
 def report(*vendors: pl.DataFrame) -> dict[str, Any]:
-    checked: dict[str, Checked] = {f"S{n}": through_the_gate(vendor) for n, vendor in enumerate(vendors)}
-    return quality_report(checked, {"source": "mine", "uri_template": None}, CALENDAR, QUALITY)
+    return report_of({f"S{n}": through_the_gate(vendor) for n, vendor in enumerate(vendors)})
 
 
 def warned(start: str, *vendors: pl.DataFrame) -> bool:

@@ -1,7 +1,6 @@
 """A halt keeps its session: no bar is missing in it, and nothing is asked, scored or traded in its minutes."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import polars as pl
 import pytest
@@ -11,10 +10,9 @@ from stages.quality.across import check_symbols
 from stages.quality.asof import sound_so_far
 from stages.quality.gate import Checked
 from stages.quality.halts import NO_HALTS, halts_of, halts_reported, with_absences
-from stages.quality.report import quality_report
 from stages.sessions.calendar import trading_calendar
 from stages.tables.market import Halts
-from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minutes
+from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minutes, report_of
 
 MARCH = trading_calendar(date(2020, 3, 5), date(2020, 3, 20))
 MARKET_WIDE = read_halts("market_wide")
@@ -38,12 +36,8 @@ def check_march(halts: pl.DataFrame = MARKET_WIDE, **spoiled: pl.DataFrame) -> d
     return check_symbols({"AAA": in_march(1), "BBB": in_march(2)} | spoiled, dialect(), MARCH, QUALITY, halts=halts)
 
 
-def report_on(checked: dict[str, Checked], calendar: pl.DataFrame = MARCH) -> dict[str, Any]:
-    return quality_report(checked, {"source": "x", "uri_template": None}, calendar, QUALITY)
-
-
 def kinds(checked: dict[str, Checked], symbol: str = "AAA") -> list[tuple[str, int, str]]:
-    gaps = report_on(checked)["symbols"][symbol]["long_gaps"]
+    gaps = report_of(checked, MARCH)["symbols"][symbol]["long_gaps"]
     return [(gap["session"], gap["minutes"], gap["kind"]) for gap in gaps]
 
 
@@ -85,7 +79,7 @@ def test_the_list_of_market_wide_halts_is_the_one_that_the_exchanges_published()
 
 def test_sessions_with_a_listed_halt_are_kept_and_told_by_its_name() -> None:
     checked = check_march()
-    report = report_on(checked)
+    report = report_of(checked, MARCH)
 
     assert report["verdict"] == "pass"
     assert kinds(checked) == [(str(session), 14, "market_wide_halt") for session in KNOWN]
@@ -215,7 +209,7 @@ def test_a_session_that_a_list_covers_is_neither_owed_nor_used(sent: bool) -> No
     feed = delivery() if sent else delivery().filter(~minutes(TUESDAY, 0, 389))
     listed = halt(OPENED, 390, "AAA")
     checked = check_symbols({"AAA": feed, "BBB": delivery(seed=2)}, dialect(), CALENDAR, QUALITY, halts=listed)
-    report = report_on(checked, CALENDAR)
+    report = report_of(checked)
     one = report["symbols"]["AAA"]
 
     assert (report["warnings"], report["hard_failures"], day(checked["AAA"], TUESDAY)["reason"]) == ([], [], "halted")
@@ -225,9 +219,8 @@ def test_a_session_that_a_list_covers_is_neither_owed_nor_used(sent: bool) -> No
 
 def test_a_symbol_that_is_halted_all_the_time_is_refused() -> None:
     listed = pl.concat([halt(row["open_utc"], row["n_bars"], "AAA") for row in CALENDAR.iter_rows(named=True)])
-    (failure,) = report_on(check_symbols({"AAA": delivery()}, dialect(), CALENDAR, QUALITY, halts=listed), CALENDAR)[
-        "hard_failures"
-    ]
+    checked = check_symbols({"AAA": delivery()}, dialect(), CALENDAR, QUALITY, halts=listed)
+    (failure,) = report_of(checked)["hard_failures"]
     assert "0 of 14 sessions are usable" in failure["detail"]
     assert "on 2024-11-18, trading was halted throughout (HLT1)" in failure["detail"]
 
@@ -314,7 +307,7 @@ def test_what_the_others_do_in_a_minute_is_not_known_before_it_is_over() -> None
 
 def test_the_report_tells_halts_and_later_stages_read_them_there() -> None:
     checked = check_symbols(paused(), dialect(), CALENDAR, KEEP)
-    read = halts_reported(report_on(checked, CALENDAR))
+    read = halts_reported(report_of(checked))
 
     assert read["AAA"].equals(checked["AAA"].halts)
     assert read["B2"].is_empty()
@@ -328,14 +321,14 @@ def test_a_share_of_the_bars_counts_no_minute_of_a_halt_among_them() -> None:
     halts = pl.concat([halt(one + timedelta(minutes=100), 290) for one in opened])
     checked = check_symbols({"AAA": fine}, dialect(), CALENDAR, QUALITY, halts=halts)
 
-    (warning,) = [one for one in report_on(checked, CALENDAR)["warnings"] if one.startswith("PX6")]
+    (warning,) = [one for one in report_of(checked)["warnings"] if one.startswith("PX6")]
     assert "3.0% of its bars hold prices finer" in warning
 
 
 def test_halts_of_other_years_are_not_told() -> None:
     found = check_symbols({"AAA": delivery()}, dialect(), CALENDAR, QUALITY, halts=MARKET_WIDE)
 
-    assert report_on(found, CALENDAR)["symbols"]["AAA"]["halts"] == []
+    assert report_of(found)["symbols"]["AAA"]["halts"] == []
     assert found["AAA"].bars.equals(check_symbols({"AAA": delivery()}, dialect(), CALENDAR, QUALITY)["AAA"].bars)
 
 

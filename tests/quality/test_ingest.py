@@ -118,15 +118,6 @@ def test_harmless_faults_are_counted() -> None:
     assert (counts["TS1"], counts["TS2"], counts["outside_hours"]) == (1, 100, 60)
 
 
-def test_two_prices_for_one_minute_are_not_chosen_between() -> None:
-    other = delivery().filter(minute(TUESDAY, 100)).with_columns(pl.col("close") + 0.01, pl.col("high") + 0.01)
-    checked = through_the_gate(pl.concat([delivery(), other]))
-
-    assert day(checked, TUESDAY)["TS3"] == 1
-    assert (day(checked, TUESDAY)["verdict"], day(checked, TUESDAY)["reason"]) == ("fail", "conflicting_rows")
-    assert checked.days.filter(pl.col("verdict") == "fail").height == 1
-
-
 def test_rows_after_the_close_of_a_half_day_are_dropped_with_a_warning() -> None:
     late = delivery().filter(minutes(BLACK_FRIDAY, 0, 29)).with_columns(ts + timedelta(minutes=210))
     checked = through_the_gate(pl.concat([delivery(), late]))

@@ -18,10 +18,9 @@ from stages.quality.gate import Checked
 from stages.quality.label_evidence import SIGNS, _laid_out, label_evidence
 from stages.quality.label_signs import BEFORE, CANDIDATES, SHIFTS, WIDTH, Minutes, by_prints
 from stages.quality.labels import LabelReading, Stretch, _leads, _runs, _words, read_labels
-from stages.quality.report import quality_report
 from stages.quality.verdicts import HardFailure
 from stages.sessions.calendar import minute_grid, trading_calendar
-from tests.quality.deliveries import QUALITY, delivery, dialect
+from tests.quality.deliveries import QUALITY, delivery, dialect, report_of
 from tests.quality.label_feeds import Feed, all_sessions, bars_of
 
 AUTUMN = trading_calendar(date(2024, 10, 14), date(2024, 11, 22))  # the clocks change on 2024-11-03
@@ -323,9 +322,7 @@ def test_bars_that_do_not_tell_are_undecided_until_the_params_vouch_for_the_labe
 
     assert "source.bar_label_trusted: true" in doubtful["S"].undecided
     assert (doubtful["S"].failure, trusted["S"].undecided) == (None, "")
-    reports = [
-        quality_report(one, {"source": "mine", "uri_template": None}, AUTUMN, QUALITY) for one in (doubtful, trusted)
-    ]
+    reports = [report_of(one, AUTUMN) for one in (doubtful, trusted)]
     assert [[failure["check"] for failure in report["hard_failures"]] for report in reports] == [["TS5"], []]
     assert [report["symbols"]["S"]["checks"]["TS5_undecided"] for report in reports] == [1, 1]
 

@@ -19,8 +19,17 @@ from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.levels import judge_levels, likely_split
 from stages.quality.others import extremes_of
-from stages.quality.report import quality_report
-from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minutes, through_the_gate
+from tests.quality.deliveries import (
+    CALENDAR,
+    QUALITY,
+    bar,
+    day,
+    delivery,
+    dialect,
+    minutes,
+    report_of,
+    through_the_gate,
+)
 
 PRICES = ("open", "high", "low", "close")
 TUESDAY, WEDNESDAY, LAST = date(2024, 11, 26), date(2024, 11, 27), date(2024, 12, 6)
@@ -43,7 +52,7 @@ def together(listed: dict[str, dict[date, float]] | None = None, **delivered: pl
 
 
 def report_on(**delivered: pl.DataFrame) -> dict[str, Any]:
-    return quality_report(together(**delivered), {"source": "mine", "uri_template": None}, CALENDAR, QUALITY)
+    return report_of(together(**delivered))
 
 
 def failed(checked: Checked) -> list[date]:

@@ -22,11 +22,10 @@ from stages.quality.gate import Checked
 from stages.quality.ingest import Ingested
 from stages.quality.levels import judge_levels
 from stages.quality.proposals import proposal
-from stages.quality.report import quality_report
 from stages.quality.sessions import judge_sessions
 from stages.sessions.calendar import trading_calendar
 from stages.trading.market import bars_of
-from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minute, minutes
+from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minute, minutes, report_of
 
 TUESDAY, HALF_DAY = date(2024, 11, 19), date(2024, 11, 29)
 PRICES = ("open", "high", "low", "close")
@@ -179,7 +178,7 @@ def test_what_the_gate_proposes_works() -> None:
         "min_session_completeness": fitting.min_session_completeness,
     }
     days = checked(thin(), params(by_symbol={"SYM": own})).days
-    (failure,) = quality_report({"SYM": one}, {"source": "x", "uri_template": None}, CALENDAR, QUALITY)["hard_failures"]
+    (failure,) = report_of({"SYM": one})["hard_failures"]
 
     assert (fitting.usable, fitting.sessions) == (14, 14) == (int((days["verdict"] != "fail").sum()), days.height)
     assert fitting.absent_share == pytest.approx(1 - thin().height / delivery().height)

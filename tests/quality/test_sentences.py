@@ -14,20 +14,19 @@ import pytest
 
 from stages.errors import DataContractError
 from stages.quality.across import check_symbols
-from stages.quality.report import quality_report, require_sound
+from stages.quality.report import require_sound
 from stages.quality.verdicts import usable_sessions
 from stages.runs.replaying import replay_of
 from tests.audit import small_study
-from tests.quality.deliveries import CALENDAR, QUALITY, delivery, dialect, minute, minutes
+from tests.quality.deliveries import CALENDAR, QUALITY, delivery, dialect, minute, minutes, report_of
 
 TUESDAY, WEDNESDAY = date(2024, 11, 19), date(2024, 11, 20)
-MANIFEST = {"source": "mine", "uri_template": None}
 ts = pl.col("ts")
 Vendors = dict[str, pl.DataFrame]
 
 
 def report_on(vendors: Vendors, quality: Any = QUALITY, **said: Any) -> dict[str, Any]:
-    return quality_report(check_symbols(vendors, dialect(**said), CALENDAR, quality), MANIFEST, CALENDAR, quality)
+    return report_of(check_symbols(vendors, dialect(**said), CALENDAR, quality), quality=quality)
 
 
 def told(report: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,9 +76,9 @@ def _started(command: list[str | Path], code: Path, log: Path) -> subprocess.Pop
         )
 
 
-def until(condition, seconds: float = 60.0) -> None:
-    """Wait until the condition holds; fail if it never does."""
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until other processes make the condition hold; fail if they never do."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.02)
+        time.sleep(0.002)

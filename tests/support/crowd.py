@@ -7,8 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -18,6 +17,7 @@ from stages.errors import PipelineError
 from stages.io.terminal import run
 from stages.paid.backend import PaidBackend
 from stages.paid.reservations import ReservationLog, held
+from tests.support.cluster import until as until
 from tests.support.contexts import ContextFactory, questions
 from tests.support.timegpt_server import KEY, TimeGPTServer
 
@@ -138,12 +138,3 @@ def ledger_watched(contexts: ContextFactory, server: TimeGPTServer) -> Iterator[
     server.on_arrival = compare
     yield wrong
     server.on_arrival = lambda: None
-
-
-def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait for something that other processes do."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            raise AssertionError("it never happened")
-        time.sleep(0.002)
