@@ -164,15 +164,22 @@ class LocalStore:
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder with the access rights of its parent: users who may write DVC's cache may write here."""
+    """Create a folder with the access rights of its parent: users who may write DVC's cache may write here.
+
+    It gets its name when it has its rights, which what another process makes in it at once takes over.
+    """
     if folder.is_dir():
         return
     make_folder(folder.parent)
+    unnamed = folder.parent / f".{uuid.uuid4().hex}.tmp"
+    unnamed.mkdir()
+    unnamed.chmod(S_IMODE(folder.parent.stat().st_mode))
     try:
-        folder.mkdir()
-    except FileExistsError:
-        return
-    folder.chmod(S_IMODE(folder.parent.stat().st_mode))
+        unnamed.rename(folder)
+    except OSError:
+        unnamed.rmdir()
+        if not folder.is_dir():
+            raise
     _sync_folder(folder.parent)
 
 

@@ -316,6 +316,27 @@ class TestUsersOfOneCache:
         for path in contexts.root.rglob("*"):
             assert path.stat().st_mode & 0o7777 == (0o2775 if path.is_dir() else 0o664), path
 
+    def test_a_folder_is_not_there_before_it_is_open_to_whom_the_cache_is_open(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        """Two processes make `a` at once: while the first gives it its rights, the second makes a folder in it."""
+        tmp_path.chmod(0o2775)
+        chmod, others = Path.chmod, [tmp_path / "a" / "theirs"]
+
+        def slow(path: Path, mode: int) -> None:
+            if others:
+                make_folder(others.pop())
+            chmod(path, mode)
+
+        monkeypatch.setattr(Path, "chmod", slow)
+        mask = os.umask(0o077)
+        try:
+            make_folder(tmp_path / "a" / "ours")
+        finally:
+            os.umask(mask)
+        rights = {str(path.relative_to(tmp_path)): path.stat().st_mode & 0o7777 for path in tmp_path.rglob("*")}
+        assert rights == dict.fromkeys(["a", "a/ours", "a/theirs"], 0o2775)
+
     @pytest.mark.skipif(os.geteuid() != 0, reason="acting as two users needs privileges")
     def test_two_users_share_answers_and_budget(self, contexts: ContextFactory, server: TimeGPTServer):
         with tempfile.TemporaryDirectory() as open_to_all:  # the folders of pytest are closed to other users
