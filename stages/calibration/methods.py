@@ -119,7 +119,7 @@ class Calibration:
 
 
 def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Calibration:
-    """Correct by every method of `calibration.methods`. A block's sessions are its own: other histories move nothing."""
+    """Correct by every method of `calibration.methods`. Other histories and horizons move nothing."""
     answered = as_answered(forecasts)
     blocks = answered.partition_by(BLOCK, as_dict=True, maintain_order=True)
     sessions = {block: sorted(rows["session"].unique()) for block, rows in blocks.items()}
