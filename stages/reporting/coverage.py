@@ -60,7 +60,7 @@ def _grid_end(record: Record) -> tuple[str, ...]:
 
 
 def _grew_by(share: float, low: str, high: str) -> pl.Expr:
-    """Whether an interval that has a width grew by this share: corrected levels are sorted, so either may hold an end."""
+    """Whether an interval that has a width grew by this share: corrected levels are sorted, so either holds an end."""
     wide = pl.col(f"raw_{high}") > pl.col(f"raw_{low}")
     return wide & _among(BELOW, share, low) & _among(ABOVE, share, high)
 
