@@ -6,8 +6,8 @@ visibly worse. A history that contains the answer, or a score that reads the wro
 
 On artificial data `oracle_bound` is added: it knows the planted pattern, so nobody can do better. Its answers are
 scored on the same outcomes as the forecasts, so that a calm or wild span favours neither. A forecaster whose absolute
-errors are smaller than the oracle's by more than three standard errors of the daily difference must have seen the
-future.
+errors are smaller than the oracle's by more than three standard errors of the daily difference, also where the oracle
+answers to a tick, must have seen the future.
 
 *Tables*: the result of one control, and per cell (symbol, history, horizon, method) and version `rmae`, the oracle's
 `oracle_rmae` on the same outcomes, the `expected_rmae` from the market's own formula, and `lead_se`: by how many
@@ -34,7 +34,7 @@ from stages.tables.forecasts import QUANTILES
 from stages.tables.scores import Cell
 
 ALARM_SE = 3.0
-ERRORS_OF = ("y_bp", "planted_bp", "oracle_mae_bp", "persistence_mae_bp")
+ERRORS_OF = ("y_bp", "planted_bp", "on_tick_bp", "oracle_mae_bp", "persistence_mae_bp")
 MEDIANS = {"raw": "raw_q50", "calibrated": "q50"}
 CELLS = list(Cell._fields)
 QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
@@ -75,8 +75,8 @@ def _beside(forecasts: pl.DataFrame, plant: pl.DataFrame) -> pl.DataFrame:
 
 def _cells(rows: pl.DataFrame) -> Iterator[Document]:
     """Every cell in both versions. Rows are sorted by cell and time."""
-    y, planted, *expected = rows.select(ERRORS_OF).to_numpy().T
-    best, still = np.abs(y - planted), np.abs(y)
+    y, planted, on_tick, *expected = rows.select(ERRORS_OF).to_numpy().T
+    best, on_ticks, still = np.abs(y - planted), np.abs(y - on_tick), np.abs(y)
     errors = np.abs(y - rows.select(MEDIANS.values()).to_numpy().T)
     day = rows["session"].to_physical().to_numpy()
     first = 0
@@ -88,9 +88,11 @@ def _cells(rows: pl.DataFrame) -> Iterator[Document]:
             "expected_rmae": rounded(ratio(*(one[of_cell].sum() for one in expected))),
         }
         starts = np.flatnonzero(np.diff(day[of_cell], prepend=-1))
-        leads = np.add.reduceat(best[of_cell] - errors[:, of_cell], starts, axis=1)
-        for version, error, daily in zip(MEDIANS, errors[:, of_cell].sum(axis=1), leads, strict=True):
-            yield cell | {"version": version, "rmae": rounded(ratio(error, moved))} | known | _lead(daily)
+        leads = (np.add.reduceat(one[of_cell] - errors[:, of_cell], starts, axis=1) for one in (best, on_ticks))
+        for version, error, *daily in zip(MEDIANS, errors[:, of_cell].sum(axis=1), *leads, strict=True):
+            lead, on_tick_lead = map(_lead, daily)
+            lead["alarm"] &= on_tick_lead["alarm"]
+            yield cell | {"version": version, "rmae": rounded(ratio(error, moved))} | known | lead
 
 
 def _lead(daily: Floats) -> Document:

@@ -172,7 +172,9 @@ def test_a_forecast_whose_question_is_not_there_fails_the_echo(market):
 def test_where_it_is_known_what_can_be_known_nobody_may_know_more(market):
     frame, bars = market
     keys = ["symbol", "snapshot_utc", "horizon_min"]
-    honest = frame.filter(model="asked").select(*keys, planted_bp=0.0, oracle_mae_bp=1.0, persistence_mae_bp=1.0)
+    honest = frame.filter(model="asked").select(
+        *keys, planted_bp=0.0, on_tick_bp=0.0, oracle_mae_bp=1.0, persistence_mae_bp=1.0
+    )
     leaked = frame.with_columns(q50=pl.col("y_bp") + 0.1)
 
     sound, leaking = (
