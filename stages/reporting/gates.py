@@ -21,7 +21,7 @@ POLICIES = {
 }
 GATES = {
     "controls": ("controls that hold", "="),
-    "forecast": ("symbols that may trade", "≥"),
+    "forecast": ("symbols with good enough forecasts", "≥"),
     "rmae": ("rMAE", "<"),
     "rrmse": ("rRMSE", "<"),
     "coverage": ("50 % coverage off by", "≤"),

@@ -125,10 +125,10 @@ def gates_document(
     `selection` is evidence that is shown and not judged: what remains of the strategy's Sharpe ratio after all trials.
     """
     cells = _trading_cells(forecast_gates, outcome.strategy)
-    forecast = _forecast(cells, outcome.strategy.whitelist)
+    enough = {Verdict.PASS} if params.inconclusive == "fail" else {Verdict.PASS, Verdict.INCONCLUSIVE}
+    forecast = _forecast(cells, outcome.strategy.whitelist, enough)
     gates = {"controls": _controls(controls), "forecast": forecast, **_trading(outcome, params)}
     verdict = worst(gate.verdict for gate in gates.values())
-    enough = {Verdict.PASS} if params.inconclusive == "fail" else {Verdict.PASS, Verdict.INCONCLUSIVE}
     return {
         "verdict": verdict.value,
         "holds": all(gate.verdict in enough for gate in gates.values()),
@@ -235,8 +235,11 @@ def _controls(controls: Mapping[str, Any]) -> Judgement:
     )
 
 
-def _forecast(cells: Mapping[str, Document], whitelist: Sequence[str]) -> Judgement:
-    """Of a symbol without any forecast, which is listed later, as little is known as of one with few."""
+def _forecast(cells: Mapping[str, Document], whitelist: Sequence[str], enough: set[Verdict]) -> Judgement:
+    """Of a symbol without any forecast, which is listed later, as little is known as of one with few.
+
+    A control that fails is another gate: the value counts the symbols whose forecasts are good enough without it.
+    """
     unknown = {"verdict": Verdict.INCONCLUSIVE}
     verdicts = {symbol: Verdict(cells.get(symbol, unknown)["verdict"]) for symbol in whitelist}
     judged = [gate for cell in cells.values() for gate in cell["gates"].values()]
@@ -244,7 +247,7 @@ def _forecast(cells: Mapping[str, Document], whitelist: Sequence[str]) -> Judgem
     what = f"symbol{'s' * plural} of the whitelist, by {'their' if plural else 'its'} forecasts"
     return Judgement(
         verdict=next((verdict for verdict in BEST_FIRST if verdict in verdicts.values()), Verdict.INCONCLUSIVE),
-        value=float(sum(cell["eligible"] for cell in cells.values())),
+        value=float(sum(Verdict(cell["verdict"]) in enough for cell in cells.values())),
         threshold=1.0,
         n=len(whitelist),
         n_days=max((gate["n_days"] for gate in judged), default=0),

@@ -170,7 +170,7 @@ def test_without_a_walk_the_page_says_how_to_ask_for_one():
 
 def test_gates_stand_with_value_threshold_evidence_and_words():
     rows = gates_section(opened_record()).grids[0].rows
-    assert [row.cells[0] for row in rows][:2] == ["controls that hold", "symbols that may trade"]
+    assert [row.cells[0] for row in rows][:2] == ["controls that hold", "symbols with good enough forecasts"]
     hand_made = "0.9 < 0.95; 90 % sure: ≥ 0.9, needs > 0"
     assert rows[2].cells[1:] == ("PASS", hand_made, "240", "60", "A hand-made judgement.")
 

@@ -86,6 +86,18 @@ def test_what_stands_for_all_controls_and_for_all_cells_by_hand():
     ]
 
 
+def test_where_a_control_fails_the_gate_of_forecasts_counts_those_that_pass_as_its_verdict_does():
+    """No cell is eligible then, and `PASS: 0 of at least 1` would contradict itself."""
+    cells = forecast_gates(STRONG="PASS", WEAK="PASS", NULL="INCONCLUSIVE")
+    for one in cells["cells"]:
+        one["eligible"] = False
+    for inconclusive, many in (("fail", 2.0), ("warn", 3.0)):
+        params = gates(inconclusive=inconclusive)
+        found = gates_document(outcome_of(strategy()), cells, BROKEN, ranked("any"), params)["gates"]
+        assert (found["controls"]["verdict"], found["forecast"]["verdict"]) == ("FAIL", "PASS")
+        assert found["forecast"]["value"] == many
+
+
 @pytest.mark.parametrize(
     ("verdict", "told"),
     [("PASS", "The only one passes."), ("FAIL", "Of 1 symbol of the whitelist, by its forecasts, 1 FAIL: STRONG.")],
