@@ -110,7 +110,9 @@ def _lead(daily: Floats) -> Document:
 
 EXACT = 1e-9
 CONTROLS = ("echo", "oracle", "shifted_oracle")
-Score = tuple[float, float]  # rMAE and coverage of [q25, q75]
+HOUR = 60
+Score = tuple[float, float, int]  # rMAE, coverage of [q25, q75], and horizon in minutes
+Holds = Callable[[float, float, int], bool]
 NO_CLOSES = pl.DataFrame(schema={"symbol": pl.String, "bar_start": pl.Datetime("us", "UTC"), "answer": pl.Float64})
 
 
@@ -139,12 +141,16 @@ def control_scores(
 
 
 def controls(parts: Sequence[ControlScores], params: GatesParams) -> Document:
-    """A verdict for each control over all symbols, and for all controls together."""
-    limit = params.shifted_oracle_rmae_gt
-    rules: dict[str, tuple[str, Callable[[float, float], bool]]] = {
-        "echo": ("rmae == 1", lambda rmae, _: abs(rmae - 1.0) <= EXACT),
-        "oracle": ("rmae == 0 and coverage == 1", lambda rmae, cover: rmae <= EXACT and cover == 1.0),
-        "shifted_oracle": (f"rmae > {limit:g}", lambda rmae, _: rmae > limit),
+    """A verdict for each control over all symbols, and for all controls together.
+
+    Of a random walk a minute is the less the longer it goes on, by the root of its length.
+    """
+    limit, horizons = params.shifted_oracle_rmae_gt, [h for part in parts for *_, h in part.scores["shifted_oracle"]]
+    beyond = ", beyond an hour times sqrt(60 / minutes)" * (max(horizons, default=0) > HOUR)
+    rules: dict[str, tuple[str, Holds]] = {
+        "echo": ("rmae == 1", lambda rmae, *_: abs(rmae - 1.0) <= EXACT),
+        "oracle": ("rmae == 0 and coverage == 1", lambda rmae, cover, _: rmae <= EXACT and cover == 1.0),
+        "shifted_oracle": (f"rmae > {limit:g}{beyond}", lambda rmae, _, h: rmae > limit * min(1.0, (HOUR / h) ** 0.5)),
     }
     proofs = {}
     for name, (rule, holds) in rules.items():
@@ -185,9 +191,9 @@ def _closes(symbol: str, bars: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame
     return looked_up.select(pl.lit(symbol).alias("symbol"), bar_start="ts", answer="close")
 
 
-def _proof(scores: Sequence[Score], rule: str, holds: Callable[[float, float], bool]) -> Document:
+def _proof(scores: Sequence[Score], rule: str, holds: Holds) -> Document:
     """Whether the rule holds in every cell; a value that could not be read fails its cell."""
-    rmae = [value for value, _ in scores if np.isfinite(value)]
+    rmae = [value for value, *_ in scores if np.isfinite(value)]
     verdict = Verdict.PASS if all(holds(*score) for score in scores) else Verdict.FAIL
     return {
         "verdict": (verdict if scores else Verdict.INCONCLUSIVE).value,
@@ -204,9 +210,9 @@ def _scores(answers: pl.DataFrame) -> dict[str, list[Score]]:
     day = rows["session"].to_physical().to_numpy()
     found: dict[str, list[Score]] = {name: [] for name in CONTROLS}
     all_sums = DaySums.of_cells(elementary_losses(rows, ["calibrated"]), day, cells["len"].to_numpy())
-    for control, cell in zip(cells["control"], all_sums, strict=True):
+    for control, horizon_min, cell in zip(cells["control"], cells["horizon_min"], all_sums, strict=True):
         sums = cell.totals().together
         if sums["abs_y"] != 0 or not np.isfinite(sums["abs"]):
             (error,), (covered,) = relative_errors(sums)["rmae"], ratio(covered_50(sums), sums["n"])
-            found[control].append((float(error), float(covered)))
+            found[control].append((float(error), float(covered), horizon_min))
     return found
