@@ -12,7 +12,7 @@ from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.params.calibration import CalibrationParams
 from stages.params.forecaster import ForecasterName
-from stages.params.worth import MixParams
+from stages.params.worth import JudgedHistory, MixParams
 from stages.quality.verdicts import usable_sessions, verdict_alone
 from stages.tables.forecasts import Calibrated, FreeWeights, Offsets, Quantiles
 from stages.tables.market import Bars
@@ -30,6 +30,7 @@ FREE_WEIGHTS = Path("artifacts/calibrate/free_weights.parquet")
 def main() -> None:
     """Quantiles and bars -> forecasts, raw and corrected, asked and free. Outcomes are used, but not written."""
     params, name, mix = read_params(CalibrationParams), read_params(ForecasterName).name, read_params(MixParams)
+    judged = read_params(JudgedHistory).history_days
     usable, bars = usable_sessions(read_json(REPORT, verdict_alone)), partitions_of(BARS, Bars)
     symbols, answered_free = (read_distinct(path, ["symbol"])["symbol"].sort() for path in (QUANTILES, FREE_QUANTILES))
 
@@ -42,7 +43,7 @@ def main() -> None:
     rows, void = (sum(counts) for counts in zip(*((asked.rows, asked.void) for asked, _ in known), strict=True))
     del known  # large, and the horizons hold it too
     with aside(CALIBRATED) as put_aside:
-        work = OnTables(CorrectHorizon(params, symbols.to_list(), name, mix.eta, put_aside))
+        work = OnTables(CorrectHorizon(params, symbols.to_list(), name, mix.eta, judged, put_aside))
         corrected, free = zip(*engine.run(work, horizons, "calibrating").values(), strict=True)
         del horizons
         write_table_parts(Calibrated, parts_of(corrected), CALIBRATED)

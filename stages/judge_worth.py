@@ -35,6 +35,7 @@ def main() -> None:
     strategy, free = stated_strategy(study, frozenset()), SEARCH / "free.parquet"
     span = SpanFiles.searched(SEARCH, Scored)
     asked, candidates = span.kinds().filter(method=strategy.method), read_distinct(free, TRADABLE)
+    require_tradable(strategy, asked)  # free forecasts stand beside the judged ones
     models = candidates.select("model", "history_days").unique().sort("model")
     work = CompareSymbol.of(study, strategy, models, span.calendar)
     for rule in work.rules.values():

@@ -82,12 +82,17 @@ class CorrectedHorizon:
 
 @dataclass(frozen=True)
 class CorrectHorizon:
-    """Corrects the forecasts of one horizon. `symbols` are those of the table, `name` and `eta` as in `free_mix`."""
+    """Corrects the forecasts of one horizon. `symbols` are those of the table, `name` and `eta` as in `free_mix`.
+
+    Free forecasts stand beside those of `history_days` and learn from the outcomes of the same snapshots, or the same
+    forecast would be corrected in another way if it is free.
+    """
 
     params: CalibrationParams
     symbols: Sequence[str]
     name: str
     eta: float
+    history_days: int
     put_aside: PutAside
 
     def __call__(
@@ -95,7 +100,7 @@ class CorrectHorizon:
     ) -> tuple[CorrectedHorizon, CorrectedHorizon]:
         """Asked forecasts by every method, with their offsets; free ones mixed, by the stated method, with weights."""
         forecasts = pl.concat(map(unpacked, asked))
-        snapshots = forecasts.select(SNAPSHOT).unique()
+        snapshots = forecasts.filter(history_days=self.history_days).select(SNAPSHOT).unique()
         corrected = self._corrected(f"{horizon} asked", calibrate(forecasts, self.params))
         del forecasts  # one side at a time is in memory
         candidates = pl.concat(map(unpacked, free))

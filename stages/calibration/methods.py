@@ -86,11 +86,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The answers of all symbols and their past by block; they are corrected some symbols at a time."""
+    """The answers of all symbols, and the sessions and past of each block; some symbols are corrected at a time."""
 
     answered: pl.DataFrame
     params: CalibrationParams
-    sessions: Sequence[date]
+    sessions: Mapping[tuple[object, ...], Sequence[date]]
     pools: Mapping[tuple[object, ...], Mapping[Conformal, Pool]]
 
     @cached_property
@@ -107,7 +107,7 @@ class Calibration:
         """These symbols corrected."""
         answered = self.answered.filter(pl.col("symbol").is_in(list(symbols)))
         blocks = answered.with_row_index("row").partition_by(BLOCK, as_dict=True, maintain_order=True)
-        done = [_correct(rows, self.sessions, self.params, self.pools[block]) for block, rows in blocks.items()]
+        done = [_correct(rows, self.sessions[block], self.params, self.pools[block]) for block, rows in blocks.items()]
         corrected, offsets = {}, {}
         for name in self.params.methods:
             if METHODS[name] is None or not done:
@@ -119,11 +119,11 @@ class Calibration:
 
 
 def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Calibration:
-    """Correct by every method of `calibration.methods`."""
+    """Correct by every method of `calibration.methods`. Other histories and horizons move nothing."""
     answered = as_answered(forecasts)
-    sessions = sorted(answered["session"].unique())
     blocks = answered.partition_by(BLOCK, as_dict=True, maintain_order=True)
-    pools = {block: _pools(rows, sessions, params) for block, rows in blocks.items()}
+    sessions = {block: sorted(rows["session"].unique()) for block, rows in blocks.items()}
+    pools = {block: _pools(rows, sessions[block], params) for block, rows in blocks.items()}
     return Calibration(answered, params, sessions, pools)
 
 

@@ -91,7 +91,7 @@ class Block:
 
     @classmethod
     def of(cls, frame: pl.DataFrame, sessions: Sequence[object]) -> Self:
-        """Index a frame against the sorted sessions of the whole record."""
+        """Index a frame against the sorted sessions of all its symbols."""
         symbols, clocks = sorted(frame["symbol"].unique()), sorted(frame["snapshot_et"].unique())
         return cls(
             symbols=symbols,

@@ -29,6 +29,12 @@ class MixParams(Section, section="worth", partial=True):
     eta: Annotated[float, Field(ge=0, le=1_000)]
 
 
+class JudgedHistory(Section, section="rules", partial=True):
+    """The history whose forecasts are judged, and beside which free forecasts stand."""
+
+    history_days: Annotated[int, Field(ge=1, le=1_000)]
+
+
 class WorthParams(MixParams, FreeParams):
     """The question, the error rates and the prices of the verdict (docs/WORTH.md).
 

@@ -16,7 +16,8 @@ DATA_BY_TIME = ("score_forecasts/coverage_by_time.csv", *CELLS)
 VERSIONS = {"raw": "as answered", "calibrated": "calibrated"}
 VERSION = paired("version", list(VERSIONS.values()), (QUIET, SERIES[0]))
 LEVELS = (5, 25, 50, 75, 95)
-SIDES = ("q05", "q25", "q75", "q95")
+INTERVALS = (("q05", "q95"), ("q25", "q75"))
+BELOW, ABOVE = ("q05", "q25"), ("q75", "q95")
 ROUNDING_BP = 1e-5
 IDENTITY = "identity"
 AS_ANSWERED = "It leaves every forecast as answered, and all are judged."
@@ -49,14 +50,24 @@ def _grid_end(record: Record) -> tuple[str, ...]:
     if params["method"] != "widen":
         return ()
     end = max(params["widen_grid"])
-    farthest = {name: pl.col("raw_q50") + (1 + end) * (pl.col(f"raw_{name}") - pl.col("raw_q50")) for name in SIDES}
-    at_end = [(pl.col(name) - there).abs() < ROUNDING_BP for name, there in farthest.items()]
+    at_end = [_grew_by(end, low, high) for low, high in INTERVALS]
     corrected = (strategy_forecasts(record, symbol).filter("calibrated") for symbol in record.forecasts)
     ended = pl.concat(rows.select(ended=pl.any_horizontal(at_end)) for rows in corrected)["ended"]
     return (
         f"On {ended.sum():,} of {count(len(ended), 'corrected forecast')} an "
         f"interval grew by {end:g}, the end of calibration.widen_grid: where it needed more, it stayed too narrow.",
     )
+
+
+def _grew_by(share: float, low: str, high: str) -> pl.Expr:
+    """Whether an interval that has a width grew by this share: corrected levels are sorted, so either holds an end."""
+    wide = pl.col(f"raw_{high}") > pl.col(f"raw_{low}")
+    return wide & _among(BELOW, share, low) & _among(ABOVE, share, high)
+
+
+def _among(names: tuple[str, ...], share: float, level: str) -> pl.Expr:
+    there = pl.col("raw_q50") + (1 + share) * (pl.col(f"raw_{level}") - pl.col("raw_q50"))
+    return pl.any_horizontal((pl.col(name) - there).abs() < ROUNDING_BP for name in names)
 
 
 def _reliability(pooled: Document) -> Figure:

@@ -23,7 +23,9 @@ def fans(record: Record) -> Section:
         "line throughout the day is the actual price. Triangles mark entries (up: long, down: short), dots mark exits.",
         "The days are picked by rule: evenly from the worst traded symbol-day of the search span to the best."
         if record.trades.height
-        else "Nothing was traded on the search span: shown are its last days.",
+        else f"Nothing was traded on the search span: shown are the last days of {days[0][0]}."
+        if days
+        else "Nothing was traded on the search span, which holds no forecast of the stated kind.",
         *record.selection_of_traders,
     )
     figures = tuple(_figure(record, *day) for day in days)
@@ -32,10 +34,7 @@ def fans(record: Record) -> Section:
 
 
 def pick_days(record: Record) -> list[tuple[str, date]]:
-    """`report.fan_days` pairs of symbol and session; without trades, the last sessions of one symbol.
-
-    It is the first that has any: one that is listed later has none.
-    """
+    """`report.fan_days` pairs of symbol and session; without trades, the last sessions of the first symbol asked."""
     wanted = record.config["report"]["fan_days"]
     by_result = (
         record.trades.group_by("symbol", "session").agg(pl.col("net_bp").sum()).sort("net_bp", "symbol", "session")

@@ -148,9 +148,8 @@ class _Stages:
         self, free: pl.DataFrame, quantiles: pl.DataFrame, bars: Frames, usable: Usable
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         study = self.study
-        calibration, weights = calibrated_free(
-            with_outcomes(free, bars, usable), quantiles, study.calibration, study.forecaster.name, study.worth.eta
-        )
+        judged, known = quantiles.filter(history_days=study.rules.history_days), with_outcomes(free, bars, usable)
+        calibration, weights = calibrated_free(known, judged, study.calibration, study.forecaster.name, study.worth.eta)
         return Scored.of(calibration.whole.rows), FreeWeights.of(weights)
 
     def decide(self, bars: Frames, calibrated: pl.DataFrame) -> pl.DataFrame:

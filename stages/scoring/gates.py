@@ -172,9 +172,10 @@ def _skill_power(threshold: float, se: float, params: GatesParams) -> str:
 
 
 def _luck_words(threshold: float, se: float | None) -> str:
-    if not se:
-        return "too few days to say how often luck alone passes"
-    return f"a forecast no better than persistence passes {_percent(ndtr((threshold - 1.0) / se))} of the time"
+    if se is None:
+        return "without a standard error nothing says how often luck alone passes"
+    luck = ndtr((threshold - 1.0) / se) if se > 0 else threshold > 1.0
+    return f"a forecast no better than persistence passes {_percent(luck)} of the time"
 
 
 def _perfect_passes(n: int, tolerance: float) -> str:

@@ -1,13 +1,15 @@
 """The oracle of the artificial market: the planted move, and the error that remains even when it is known.
 
 The planted move is the only thing that can be forecast, and the noise is symmetric, so it is the median of the outcome:
-no forecaster can do better on average.
+no forecaster can do better on average. Prices are rounded to ticks, so where these are coarse the median is the planted
+move to a tick: rounding keeps an order, and with it the median.
 
-*Tables*: one row a symbol, snapshot and horizon: `planted_bp`, and the expected mean absolute errors of the oracle and
-of persistence, `oracle_mae_bp` and `persistence_mae_bp`; their quotient is the oracle's rMAE.
+*Tables*: one row a symbol, snapshot and horizon: `planted_bp`, `on_tick_bp` (the same to the nearest tick), and the
+expected mean absolute errors of the oracle and of persistence, `oracle_mae_bp` and `persistence_mae_bp`; their quotient
+is the oracle's rMAE.
 *Units*: bp of log return from the snapshot's last close.
 *Source*: Leone, Nelson, Nottingham (1961) for the folded normal; the mean over the volatility level by Gauss-Hermite
-quadrature. Jumps and ticks are left out: one outcome in four hundred contains a jump.
+quadrature. Expected errors leave out jumps and ticks: one outcome in four hundred contains a jump.
 """
 
 from collections.abc import Mapping
@@ -18,7 +20,7 @@ import polars as pl
 from scipy.special import erf
 
 from stages.params.source import SyntheticParams
-from stages.sources.synthetic import FULL_SESSION_MIN, PLANTS, Floats, Integers, diurnal_shape
+from stages.sources.synthetic import FULL_SESSION_MIN, PLANTS, Floats, Integers, diurnal_shape, on_ticks
 
 BP = 1e4
 NODES = 21
@@ -38,7 +40,7 @@ NO_MINUTES = pl.DataFrame(
 
 def planted(forecasts: pl.DataFrame, bars: Mapping[str, pl.DataFrame], params: SyntheticParams) -> pl.DataFrame:
     """The oracle's answer to each question that was forecast."""
-    questions = forecasts.select(QUESTION).unique()
+    questions = forecasts.select(*QUESTION, "last").unique()
     symbols = sorted(set(questions["symbol"]) & set(bars))
     minutes = pl.concat([NO_MINUTES, *(_minutes(symbol, bars[symbol], questions) for symbol in symbols)])
     asked = questions.join(minutes, on=["symbol", "snapshot_utc"]).sort(QUESTION)
@@ -49,7 +51,10 @@ def planted(forecasts: pl.DataFrame, bars: Mapping[str, pl.DataFrame], params: S
         mine = slice(first, first := first + count)
         path = PLANTS[params.plant].path(symbol, params, session, n_bars)
         ahead[:, mine] = move_and_noise(symbol, params, path, m0[mine], horizon_min[mine])
-    return asked.select(QUESTION).with_columns(**_expected(params, *ahead))
+    last = np.log(asked["last"].to_numpy())
+    on_tick = np.maximum(on_ticks(last + ahead[0], params.tick_size), params.tick_size)
+    on_tick_bp = np.round(BP * (np.log(on_tick) - last), 6)
+    return asked.select(QUESTION).with_columns(on_tick_bp=on_tick_bp, **_expected(params, *ahead))
 
 
 def _minutes(symbol: str, bars: pl.DataFrame, questions: pl.DataFrame) -> pl.DataFrame:

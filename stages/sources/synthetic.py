@@ -143,10 +143,10 @@ def synthetic_bars(symbol: str, params: SyntheticParams, calendar: pl.DataFrame)
     surge = 1 + VOLUME_PER_SIGMA * np.abs(move) / sigma
     volume = params.base_volume * shape**2 * np.exp(VOLUME_LOG_SD * streams.volume.standard_normal(len(minute))) * surge
     return grid.select("ts").with_columns(
-        open=_ticks(opening, params.tick_size),
-        high=_ticks(np.maximum(opening, close) + reach[0], params.tick_size),
-        low=_ticks(np.minimum(opening, close) - reach[1], params.tick_size),
-        close=_ticks(close, params.tick_size),
+        open=on_ticks(opening, params.tick_size),
+        high=on_ticks(np.maximum(opening, close) + reach[0], params.tick_size),
+        low=on_ticks(np.minimum(opening, close) - reach[1], params.tick_size),
+        close=on_ticks(close, params.tick_size),
         volume=np.round(volume),
     )
 
@@ -184,5 +184,6 @@ def _jumps(streams: _Streams, params: SyntheticParams, n: int) -> Floats:
     return np.asarray(happens * np.sign(direction - 0.5) * sigmas * params.daily_sigma / np.sqrt(FULL_SESSION_MIN))
 
 
-def _ticks(log_price: Floats, tick_size: float) -> Floats:
+def on_ticks(log_price: Floats, tick_size: float) -> Floats:
+    """Prices from their logarithms, rounded to ticks."""
     return np.asarray(np.round(np.round(np.exp(log_price) / tick_size) * tick_size, 6))

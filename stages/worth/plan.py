@@ -54,10 +54,11 @@ def evidence_sessions(study: StageStudy, asked: pl.DataFrame) -> list[date]:
     window, until = study.calibration.window_sessions, study.forecaster.trained_until
     before = pl.col("outcomes").cum_sum().shift(1, fill_value=0)
     known = before - before.shift(window, fill_value=0)
-    may = (known >= study.calibration.outcomes_needed) & (pl.col("outcomes") > 0)
+    may = known >= study.calibration.outcomes_needed
     half = 0 if study.worth.decide_by == "money" else len(study.universe.symbols)
     whole = 2 * pl.col("symbols") >= half
-    return asked.filter(may & whole & (pl.col("session") > (until or date.min)))["session"].to_list()
+    judged = asked.filter(pl.col("outcomes") > 0)
+    return judged.filter(may & whole & (pl.col("session") > (until or date.min)))["session"].to_list()
 
 
 def sessions_before_evidence(study: StageStudy, asked: pl.DataFrame) -> int:

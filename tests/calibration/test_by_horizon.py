@@ -12,7 +12,7 @@ from stages.calibration.mix import calibrated_free
 from stages.calibration.past import with_outcomes
 from stages.errors import DataContractError
 from stages.tables.contract import unpacked
-from stages.tables.forecasts import FREE, Calibrated, FreeWeights, Offsets
+from stages.tables.forecasts import FREE, QUANTILES, Calibrated, FreeWeights, Offsets
 from tests.scoring.simulated import CALIBRATION, with_truth
 from tests.scoring.test_controls import random_walk
 
@@ -69,7 +69,7 @@ def mixed(free: pl.DataFrame, asked: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
 
 
 def test_horizon_by_horizon_the_tables_are_those_of_all_at_once(whole, free, asked, mixed, at_once):
-    work = CorrectHorizon(PARAMS, SYMBOLS, "timegpt", 5.0, lambda name, rows: lambda: rows)
+    work = CorrectHorizon(PARAMS, SYMBOLS, "timegpt", 5.0, 40, lambda name, rows: lambda: rows)
     corrected, warmed = zip(*(work("", *one) for one in horizons_of(known(asked, free)).values()), strict=True)
 
     assert not any("y_bp" in read().columns for one in corrected for read in one.parts)
@@ -81,6 +81,32 @@ def test_horizon_by_horizon_the_tables_are_those_of_all_at_once(whole, free, ask
     assert tuple(map(sum, zip(*(one.at_grid_end for one in corrected), strict=True))) == whole[2]
     assert pl.concat(Calibrated.of(part) for part in parts_of(warmed)).equals(mixed[0])
     assert FreeWeights.of(pl.concat(beside_of(warmed))).equals(mixed[1])
+
+
+@pytest.mark.parametrize("method", ["widen", "cqr", "aci", "pid"])
+def test_what_is_free_is_corrected_by_the_outcomes_of_the_judged_history_as_the_asked_one_is(method):
+    """A short history is asked from the first day on, the judged one ten days later; the free forecast is the same."""
+    params = CALIBRATION.model_copy(update={"method": method, "methods": (method,), "min_outcomes": 9})
+    short = with_truth(30, symbols=("A", "B"), models=("asked",), r2=0.3).with_columns(history_days=pl.lit(5, pl.Int32))
+    late = pl.col("session") >= pl.col("session").min() + pl.duration(days=10)
+    judged = short.filter(late).with_columns(history_days=pl.lit(40, pl.Int32))
+    same = short.with_columns(history_days=pl.lit(60, pl.Int32), model=pl.lit(f"{FREE}har"))
+    parts = [
+        tuple(SymbolOutcomes.of(frame.filter(symbol=one)) for frame in (pl.concat([short, judged]), same))
+        for one in ("A", "B")
+    ]
+    (of_horizon,) = horizons_of(parts).values()
+
+    def corrected(history: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+        work = CorrectHorizon(params, ("A", "B"), "timegpt", 5.0, history, lambda name, rows: lambda: rows)
+        asked, free = (pl.concat(read() for read in one.parts) for one in work("", *of_horizon))
+        return asked.filter(history_days=history), free.filter(model=f"{FREE}har")
+
+    for history in (5, 40):
+        asked, free = corrected(history)
+        about = ["symbol", "snapshot_utc", *QUANTILES, "n_cal", "calibrated"]
+        assert free.select(about).equals(asked.select(about))
+    assert corrected(20)[1].is_empty()  # a history that is not asked yet
 
 
 def test_outcomes_of_a_symbol_are_those_of_its_bars_asked_and_free_apart():

@@ -318,6 +318,19 @@ def test_the_window_forgets_outcomes_older_than_it():
     assert levels(last_row(frame, "cqr", window_sessions=24)) != levels(last_row(daily([1.0] * 20), "cqr"))
 
 
+@pytest.mark.parametrize("method", EVERY)
+def test_sessions_that_ask_another_history_take_no_place_in_the_window(method):
+    """The 30th to 38th day ask a history of 5 days alone; a window of 25 sessions of 40 days still holds 25."""
+    long = daily([(-1.0) ** day * (day % 7) for day in range(50)])
+    gap = pl.col("session").is_between(FIRST_DAY + timedelta(days=30), FIRST_DAY + timedelta(days=38))
+    alone, short = long.filter(~gap), long.with_columns(history_days=pl.lit(5, pl.Int32))
+    by = {"methods": (method,), "method": method, "min_outcomes": 19, "window_sessions": 25}
+    beside = by_every_method(pl.concat([alone, short]), **by).filter(history_days=40)
+    assert beside.equals(by_every_method(alone, **by))
+    if method != "pid":
+        assert beside.sort("session")["n_cal"][-1] == 25
+
+
 def test_a_window_beyond_the_record_is_the_record_and_takes_no_more_memory():
     frame = daily([1.0, 2.0] * 15)
     tracemalloc.start()

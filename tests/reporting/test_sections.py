@@ -20,6 +20,7 @@ from stages.reporting.page import PAGE, _described, render_page, render_report, 
 from stages.reporting.returns import returns
 from stages.reporting.sweep import plateau, sweep
 from stages.reporting.verdict import headline
+from stages.tables.forecasts import QUANTILES
 from stages.tables.trades import PORTFOLIO
 from stages.trading.performance import sortino
 from tests.reporting.records import (
@@ -106,6 +107,17 @@ def test_fan_days_run_from_the_worst_traded_day_to_the_best():
     assert len(days) == config()["report"]["fan_days"]
     assert result[days[0]] == min(result.values())
     assert result[days[-1]] == max(result.values())
+
+
+def test_where_nothing_was_traded_the_days_are_of_the_first_symbol_that_was_asked():
+    late = {"trades": trades().clear(), "daily": daily(trades().clear())}
+    rows = forecasts().filter(pl.col("symbol") != "STRONG")
+    section = fans(record(forecasts={"STRONG": rows.clear()} | by_symbol(rows), **late))
+    assert [one.title for one in section.figures] == [f"WEAK, {day}: no trade" for day in SESSIONS[-3:]]
+    assert "shown are the last days of WEAK." in text_of(section)
+    none = fans(record(forecasts=by_symbol(forecasts().with_columns(history_days=pl.lit(5, pl.Int32))), **late))
+    assert none.figures == ()
+    assert "holds no forecast of the stated kind" in text_of(none)
 
 
 def test_a_run_that_traded_nothing_shows_its_last_days_and_says_so():
@@ -439,3 +451,22 @@ def test_the_page_says_how_often_widen_is_at_the_end_of_its_grid(grid, told):
     n = f"{forecasts().filter(method='widen', model='seasonal').height:,}"
     assert told.format(n=n) in text_of(coverage(record(config=stated)))
     assert "widen_grid" not in text_of(coverage(record()))
+
+
+@pytest.mark.parametrize(
+    ("raw", "corrected", "ended"),
+    [
+        ((-2.0, -1.0, 0.0, 1.0, 2.0), (-3.0, -2.0, 0.0, 2.0, 3.0), True),  # the inner one grew beyond the outer one
+        ((-2.0, 0.0, 0.0, 0.0, 2.0), (-2.0, 0.0, 0.0, 0.0, 2.0), False),  # one without a width cannot grow
+        ((-2.0, 0.0, 0.0, 1.0, 2.0), (-2.0, 0.0, 0.0, 1.0, 2.0), False),  # a width on one side, as answered
+        ((-2.0, 0.0, 0.0, 1.0, 2.0), (-2.0, 0.0, 0.0, 2.0, 3.0), True),
+    ],
+)
+def test_an_interval_at_the_end_of_the_grid_has_a_width_and_may_be_sorted(raw, corrected, ended):
+    stated = config() | {"calibration": config()["calibration"] | {"method": "widen", "widen_grid": [0.0, 2.0]}}
+    names = [*(f"raw_{name}" for name in QUANTILES), *QUANTILES]
+    values = zip(names, (*raw, *corrected), strict=True)
+    rows = forecasts().with_columns(pl.lit(value).alias(name) for name, value in values)
+    told = text_of(coverage(record(config=stated, forecasts=by_symbol(rows))))
+    n = f"{rows.filter(method='widen', model='seasonal').height:,}"
+    assert f"On {n if ended else 0} of {n} corrected" in told

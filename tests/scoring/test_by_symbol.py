@@ -21,7 +21,7 @@ SOURCES, UNTIL = ["local:simulated"], FIRST_DAY + timedelta(days=5)
 
 def planted(rows: pl.DataFrame, _: Mapping[str, pl.DataFrame] = {}) -> pl.DataFrame:
     """An oracle that knows nothing."""
-    expected = {"planted_bp": 0.0, "oracle_mae_bp": 1.0, "persistence_mae_bp": 1.0}
+    expected = {"planted_bp": 0.0, "on_tick_bp": 0.0, "oracle_mae_bp": 1.0, "persistence_mae_bp": 1.0}
     return rows.select("symbol", "snapshot_utc", "horizon_min").unique().with_columns(**expected)
 
 

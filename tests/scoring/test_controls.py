@@ -72,6 +72,26 @@ def test_symbols_that_come_one_after_the_other_prove_the_same(market):
     assert apart == controls([rows], questions(frame), bars, GATES)
 
 
+@pytest.mark.parametrize(
+    ("horizon_min", "told", "verdict"),
+    [(60, "rmae > 0.05", "FAIL"), (240, "rmae > 0.05, beyond an hour times sqrt(60 / minutes)", "PASS")],
+)
+def test_of_four_hours_a_minute_is_half_as_much_as_of_one(horizon_min, told, verdict):
+    """The price walks to 100 bp; one minute before the target it is 4 bp short: 0.04, between 0.05 and half of it."""
+    frame = with_truth(1, clocks=("10:30",), horizon_min=horizon_min).drop("y_bp", "target_ts", "void")
+    snapshot = frame["snapshot_utc"][0]
+    ends = [snapshot, snapshot + (horizon_min - 1) * MINUTE, snapshot + horizon_min * MINUTE]
+    closes = [100.0, *(100 * np.exp(bp / 1e4) for bp in (96.0, 100.0))]
+    bars = pl.DataFrame({"known_at": ends, "close": closes, "is_filled": False}).with_columns(
+        pl.col("known_at").cast(pl.Datetime("us", "UTC")), ts=pl.col("known_at").cast(pl.Datetime("us", "UTC")) - MINUTE
+    )
+    scored = as_answered(with_outcomes(frame, {"A": bars}, {"A": tuple(frame["session"].unique())}))
+
+    found = controls([scored], questions(frame), {"A": bars}, GATES)["shifted_oracle"]
+
+    assert (found["rmae_max"], found["rule"], found["verdict"]) == (pytest.approx(0.04), told, verdict)
+
+
 @pytest.mark.parametrize("minutes", [-9, 0, 2], ids=["the answer itself", "one bar too many", "one bar too few"])
 def test_a_history_that_ends_on_another_bar_than_the_last_known_one_fails_the_echo(market, minutes):
     frame, bars = market
@@ -172,7 +192,9 @@ def test_a_forecast_whose_question_is_not_there_fails_the_echo(market):
 def test_where_it_is_known_what_can_be_known_nobody_may_know_more(market):
     frame, bars = market
     keys = ["symbol", "snapshot_utc", "horizon_min"]
-    honest = frame.filter(model="asked").select(*keys, planted_bp=0.0, oracle_mae_bp=1.0, persistence_mae_bp=1.0)
+    honest = frame.filter(model="asked").select(
+        *keys, planted_bp=0.0, on_tick_bp=0.0, oracle_mae_bp=1.0, persistence_mae_bp=1.0
+    )
     leaked = frame.with_columns(q50=pl.col("y_bp") + 0.1)
 
     sound, leaking = (

@@ -28,7 +28,7 @@ def decimals(value: Any) -> Iterator[int]:
 
 
 def plant(rows: pl.DataFrame) -> pl.DataFrame:
-    expected = {"planted_bp": 1 / 3, "oracle_mae_bp": 10 / 3, "persistence_mae_bp": 11.0}
+    expected = {"planted_bp": 1 / 3, "on_tick_bp": 1 / 3, "oracle_mae_bp": 10 / 3, "persistence_mae_bp": 11.0}
     return rows.select("symbol", "snapshot_utc", "horizon_min").unique().with_columns(**expected)
 
 

@@ -50,6 +50,21 @@ def gates(cell: dict[str, object], controls: dict[str, str] = HOLD, **changes: o
 
 
 @pytest.mark.parametrize(
+    ("se", "threshold", "told"),
+    [
+        (0.05, 0.95, "a forecast no better than persistence passes 16 % of the time"),
+        (0.0, 0.95, "a forecast no better than persistence passes 0 % of the time"),  # persistence itself
+        (0.0, 1.5, "a forecast no better than persistence passes 100 % of the time"),
+        (None, 0.95, "without a standard error nothing says how often luck alone passes"),  # not only with few days
+    ],
+)
+def test_under_the_literal_policy_it_is_said_how_often_luck_passes(se, threshold, told):
+    cell = entry(1.0)
+    cell["metrics"]["rmae"]["calibrated"]["se"] = se
+    assert judge_skill(cell, "rmae", threshold, GATES.model_copy(update={"policy": "point"})).words == told
+
+
+@pytest.mark.parametrize(
     ("rmae", "upper", "verdict"),
     [
         (0.90, 0.99, Verdict.PASS),

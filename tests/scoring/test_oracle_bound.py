@@ -22,6 +22,7 @@ def known(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(model="asked").select(
         *KEY,
         planted_bp=pl.col("q50"),
+        on_tick_bp=pl.col("q50"),
         oracle_mae_bp=pl.lit(norm.expect(abs, scale=sd * np.sqrt(0.7))),
         persistence_mae_bp=pl.lit(norm.expect(abs, scale=sd)),
     )
@@ -41,7 +42,7 @@ def test_by_hand_on_two_days():
     # The plant says 1 and 1, the outcomes are 3 and 7: the oracle misses by 2 and 6, rMAE 8/10. The forecast is ahead
     # of it by 1 and 5 bp: 3 a day on average, with a standard error of sqrt(8) / sqrt(2) = 2.
     frame = with_truth(2, clocks=("10:30",), models=("asked",)).with_columns(y_bp=pl.Series([3.0, 7.0]))
-    plant = frame.select(*KEY, planted_bp=1.0, oracle_mae_bp=3.0, persistence_mae_bp=4.0)
+    plant = frame.select(*KEY, planted_bp=1.0, on_tick_bp=1.0, oracle_mae_bp=3.0, persistence_mae_bp=4.0)
     forecast = told(frame, pl.Series([2.0, 6.0]))
 
     (raw, calibrated) = oracle_bound([as_answered(forecast)], lambda _: plant)["cells"]
@@ -58,11 +59,24 @@ def test_by_hand_on_two_days():
 def test_on_three_days_an_alarm_takes_nineteen_errors_of_students_t(ahead, lead_se, alarm):
     """With two degrees of freedom it exceeds 19.207 as rarely as a normal exceeds 3."""
     frame = with_truth(3, clocks=("10:30",), models=("asked",)).with_columns(y_bp=20.0)
-    plant = frame.select(*KEY, planted_bp=0.0, oracle_mae_bp=1.0, persistence_mae_bp=1.0)
+    plant = frame.select(*KEY, planted_bp=0.0, on_tick_bp=0.0, oracle_mae_bp=1.0, persistence_mae_bp=1.0)
 
     cell, _ = oracle_bound([as_answered(told(frame, pl.Series(ahead)))], lambda _: plant)["cells"]
 
     assert (str(cell["lead_se"]), cell["alarm"]) == (str(lead_se), alarm)  # as text: a zero has no sign
+
+
+def test_who_stands_still_where_ticks_are_coarse_has_not_seen_the_future():
+    """Of 20 bp ticks and 3 planted bp, the price stays on nine days of ten: to say so errs less, and is no leak."""
+    frame = with_truth(60, clocks=("10:30", "13:30"), models=("asked",))
+    frame = frame.with_columns(y_bp=pl.when(pl.int_range(pl.len()) % 19 < 2).then(20.0).otherwise(0.0))
+    plant = frame.select(*KEY, planted_bp=3.0, on_tick_bp=0.0, oracle_mae_bp=1.0, persistence_mae_bp=1.0)
+
+    still = oracle_bound([as_answered(told(frame, pl.lit(0.0)))], lambda _: plant)
+    leaked = oracle_bound([as_answered(told(frame, pl.col("y_bp") * 0.9))], lambda _: plant)
+
+    assert still["cells"][0]["lead_se"] > 10
+    assert (still["verdict"], leaked["verdict"]) == ("PASS", "FAIL")
 
 
 def test_an_honest_forecaster_raises_no_alarm_even_if_it_knows_the_plant(market):

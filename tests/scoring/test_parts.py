@@ -52,7 +52,7 @@ def test_what_a_plot_shows(whole, parts):
 
 def test_who_knows_too_much(whole, parts):
     def oracle(rows: pl.DataFrame) -> pl.DataFrame:
-        expected = {"planted_bp": 0.0, "oracle_mae_bp": 1.0, "persistence_mae_bp": 1.0}
+        expected = {"planted_bp": 0.0, "on_tick_bp": 0.0, "oracle_mae_bp": 1.0, "persistence_mae_bp": 1.0}
         return rows.select("symbol", "snapshot_utc", "horizon_min").unique().with_columns(**expected)
 
     assert oracle_bound(parts, oracle) == oracle_bound([whole], oracle)

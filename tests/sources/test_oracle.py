@@ -17,7 +17,8 @@ CLOCKS = ("09:45", "10:30", "13:30", "14:45")
 FIVE_YEARS = trading_calendar(date(2020, 1, 2), date(2024, 12, 31))
 CALM = PARAMS.model_copy(update={"jumps_per_session": 0.0})
 PULLED = CALM.model_copy(update={"plant": "ou", "amplitude_bp": {"STRONG": 20.0, "FACTOR": 0.0}})
-MARKETS = {"wave": CALM, "ou": PULLED}
+COARSE = CALM.model_copy(update={"base_price": 10.0})  # a tick is 10 bp
+MARKETS = {"wave": CALM, "ou": PULLED, "coarse": COARSE}
 
 
 @cache
@@ -37,10 +38,10 @@ def answered(symbol: str, horizon_min: int, plant: str = "wave") -> pl.DataFrame
     )
     bars = bars_of(symbol, plant)
     closes = bars.select("known_at", "close")
+    asked = asked.join(closes.rename({"close": "last"}), left_on="snapshot_utc", right_on="known_at")
     return (
-        asked.join(closes, left_on="snapshot_utc", right_on="known_at")
-        .join(closes, left_on="target_ts", right_on="known_at", suffix="_then")
-        .with_columns(y_bp=1e4 * (pl.col("close_then") / pl.col("close")).log())
+        asked.join(closes, left_on="target_ts", right_on="known_at")
+        .with_columns(y_bp=1e4 * (pl.col("close") / pl.col("last")).log())
         .join(
             planted(asked, {symbol: bars}, MARKETS[plant]), on=["symbol", "snapshot_utc", "horizon_min"], validate="1:1"
         )
@@ -94,6 +95,18 @@ def test_of_what_is_pulled_back_even_the_oracle_knows_little_more_than_the_defau
 
     assert measured == pytest.approx(worked_out, abs=3 * gain.std() / sqrt(rows.height))
     assert 0.90 < worked_out < 0.95
+
+
+def test_where_ticks_are_coarse_the_median_is_the_planted_move_to_a_tick():
+    """Of 10 bp ticks and moves of one minute: to stand still is better than a move of less than half a tick."""
+    rows = answered("STRONG", 1, "coarse")
+    ticks = rows["last"] * (rows["on_tick_bp"] / BP).exp() / 0.01
+    assert (ticks - ticks.round()).abs().max() < 1e-5
+    wanted = (rows["last"] * (rows["planted_bp"] / BP).exp() / 0.01).round()
+    assert (ticks.round() == wanted).all()
+    errors = {name: (rows["y_bp"] - rows[name]).abs().mean() for name in ("planted_bp", "on_tick_bp")}
+    still = rows["y_bp"].abs().mean()
+    assert errors["on_tick_bp"] <= still < errors["planted_bp"]
 
 
 def test_of_a_pure_random_walk_the_oracle_knows_nothing():

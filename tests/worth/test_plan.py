@@ -80,8 +80,14 @@ def test_sessions_with_few_questions_calibrate_later_and_those_with_few_symbols_
 
 def test_outcomes_that_left_the_window_calibrate_nothing():
     study = study_with(calibration__window_sessions=4)  # of 12 outcomes each: 48
+    few = asked(*[(12, 3)] * 5, *[(4, 1)] * 3)
+    assert evidence_sessions(study, few)[:2] == [SESSIONS[4], SESSIONS[11]], "4 and thrice 12 before the latter"
+
+
+def test_sessions_that_ask_another_history_take_no_place_in_the_window():
+    study = study_with(calibration__window_sessions=4)
     gap = asked(*[(12, 3)] * 5, *[(0, 0)] * 3)
-    assert evidence_sessions(study, gap)[:2] == [SESSIONS[4], SESSIONS[12]]
+    assert evidence_sessions(study, gap)[:2] == [SESSIONS[4], SESSIONS[8]]
 
 
 def test_no_more_snapshots_are_asked_a_session_than_the_cap_allows():
