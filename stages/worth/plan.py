@@ -9,7 +9,7 @@ search. So a study that is bought in steps states the day from which on sessions
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from math import ceil
 
 import polars as pl
@@ -91,11 +91,13 @@ def _nth_of_evidence(study: StageStudy, asked: pl.DataFrame, place: int) -> tupl
 
 
 def _far_ahead(study: StageStudy, asked: pl.DataFrame) -> pl.DataFrame:
-    """`asked`, and as many sessions of the exchange after it as the plan needs."""
-    last, many = asked["session"][-1], study.worth.planned_sessions + calibrating_sessions(study)
+    """`asked`, and as many sessions of the exchange behind the record as the plan needs."""
+    skipped, last = list(study.requests.skip_sessions), max(asked["session"][-1], study.universe.last_session)
+    many = study.worth.planned_sessions + calibrating_sessions(study) + len(skipped)
     until = max(last, study.forecaster.trained_until or last)
     end = date(until.year + many // SESSIONS_A_YEAR + 1, 12, 31)
-    return with_whole(study, asked, trading_calendar(last, end)["session"].to_list()[1:])
+    ahead = trading_calendar(last + timedelta(1), end)["session"].sort()
+    return with_whole(study, asked, ahead.filter(~ahead.is_in(skipped)).to_list())
 
 
 def searched(study: StageStudy, asked: Sequence[date]) -> int:

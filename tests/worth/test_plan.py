@@ -145,6 +145,14 @@ def test_a_plan_beyond_the_record_ends_on_a_day_of_the_exchange():
     assert planned_end(friday, asked()) == date(2025, 4, 22)
 
 
+def test_sessions_behind_the_record_are_those_that_will_be_asked():
+    """The last two sessions of the record ask nothing, as after a delisting, and 2 April 2025 will be skipped."""
+    gone = {"worth__planned_sessions": len(SESSIONS) - 5, "requests__skip_sessions": ["2025-04-02"]}
+    assert planned_end(study_with(**gone), asked(sessions=SESSIONS[:-2])) == date(2025, 4, 1)
+    gone["worth__planned_sessions"] += 1
+    assert planned_end(study_with(**gone), asked(sessions=SESSIONS[:-2])) == date(2025, 4, 3)
+
+
 def test_a_holdout_that_is_counted_from_the_end_is_refused_with_the_day_to_state():
     with pytest.raises(ConfigurationError) as told:
         require_sealed(study_with(), date(2025, 3, 28))  # a Friday; the embargo is Monday
