@@ -111,7 +111,8 @@ def searched(study: StageStudy, asked: Sequence[date]) -> int:
 def require_sealed(study: StageStudy, end: date) -> None:
     """*Errors*: `ConfigurationError` where the holdout would slide into the search, or begins before the plan ends."""
     start, embargo = study.split.holdout_from, study.split.embargo_sessions
-    first = trading_calendar(end, date(end.year + 1, 12, 31))["session"].sort().to_list()[embargo + 1]
+    far = date(end.year + 1 + embargo // SESSIONS_A_YEAR, 12, 31)
+    first = trading_calendar(end, far)["session"].sort().to_list()[embargo + 1]
     advice = (
         f"set split.holdout_from to {first} or later and the other keys of the holdout to null: the plan of "
         f"{study.worth.planned_sessions} sessions (worth.planned_sessions) ends on {end}"

@@ -163,6 +163,13 @@ def test_a_holdout_that_is_counted_from_the_end_is_refused_with_the_day_to_state
         require_sealed(months, date(2025, 3, 28))
 
 
+def test_an_embargo_may_last_years():
+    """One session of 2025, 251 of 2026 and 48 of 2027: 19 in January, 19 in February, and ten of March."""
+    embargo = study_with(split__embargo_sessions=300)
+    with pytest.raises(ConfigurationError, match="set split.holdout_from to 2027-03-15 or later"):
+        require_sealed(embargo, date(2025, 12, 30))
+
+
 def test_a_holdout_begins_behind_the_plan_and_the_embargo():
     end, first = date(2025, 3, 28), date(2025, 4, 1)
     require_sealed(study_with(**FROM, split__holdout_from=str(first)), end)
