@@ -62,6 +62,8 @@ def evidence_sessions(study: StageStudy, asked: pl.DataFrame) -> list[date]:
     before = pl.col("outcomes").cum_sum().shift(1, fill_value=0)
     known = before - before.shift(window, fill_value=0)
     may = (known >= study.calibration.outcomes_needed) & (pl.col("outcomes") > 0)
+    if study.calibration.method == "pid":  # it follows a symbol from its first correction on, whatever the window holds
+        may = may.cum_max() & (pl.col("outcomes") > 0)
     calibrated = asked.filter(may)
     if study.worth.decide_by == "money":
         days = calibrated.filter(pl.col("traded").cum_max() > 0)

@@ -87,6 +87,14 @@ def test_outcomes_that_left_the_window_calibrate_nothing():
     assert evidence_sessions(study, gap)[:2] == [SESSIONS[4], SESSIONS[12]]
 
 
+def test_a_method_that_follows_a_symbol_needs_the_window_once():
+    """After the fifth session the window of four holds 48 outcomes, and never again 40."""
+    few = asked(*[(12, 3)] * 5, (0, 0), then=(6, 3))
+    windowed, followed = (study_with(calibration__window_sessions=4, calibration__method=one) for one in ("aci", "pid"))
+    assert evidence_sessions(windowed, few)[:2] == [SESSIONS[4]]
+    assert evidence_sessions(followed, few)[:3] == [SESSIONS[4], SESSIONS[6], SESSIONS[7]]
+
+
 def test_no_more_snapshots_are_asked_a_session_than_the_cap_allows():
     capped = {"requests__max_snapshots_per_day": 1}
     assert calibrating_sessions(study_with(**capped)) == 14  # three outcomes a session: 39 after thirteen
@@ -166,7 +174,7 @@ def test_a_holdout_that_is_counted_from_the_end_is_refused_with_the_day_to_state
 def test_an_embargo_may_last_years():
     """One session of 2025, 251 of 2026 and 48 of 2027: 19 in January, 19 in February, and ten of March."""
     embargo = study_with(split__embargo_sessions=300)
-    with pytest.raises(ConfigurationError, match="set split.holdout_from to 2027-03-15 or later"):
+    with pytest.raises(ConfigurationError, match=r"set split\.holdout_from to 2027-03-15 or later"):
         require_sealed(embargo, date(2025, 12, 30))
 
 
