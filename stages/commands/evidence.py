@@ -30,7 +30,7 @@ from stages.runs.evidence import findings, read_run
 from stages.tables.forecasts import Quantiles
 from stages.worth.evidence import Floats
 from stages.worth.free_days import ENOUGH_DAYS, SESSIONS, Asking, Deviations, deviations, early_days
-from stages.worth.plan import asked_by_session, sessions_before_evidence, with_whole
+from stages.worth.plan import asked_by_session, sessions_before_evidence
 from stages.worth.price_of_evidence import Setup, before_you_buy
 from stages.worth.series import MONEY, primary_horizon, terms_of
 
@@ -61,13 +61,11 @@ def evidence_lines(
             "No two free forecasts differ on two days or more (worth.candidates), so the price of evidence is unknown."
         )
         return
-    sessions = asked_by_session(study, schedule)
-    if not sessions["outcomes"].sum():  # the span that is asked ends before the judged history
+    if study.requests.last_session is not None:  # the study grows behind it, as the record allows
         whole = study.requests.model_copy(update={"last_session": None})
         schedule, questions = plan_questions(market, symbols, whole, study.forecaster.model_spec, study.quality)
-        sessions = asked_by_session(study, schedule)
-    record = market.calendar["session"].sort()
-    setup = _setup(study, questions, sessions, sessions_before_evidence(study, _with_rest(study, sessions, record)))
+    sessions = asked_by_session(study, schedule)
+    setup = _setup(study, questions, sessions, sessions_before_evidence(study, sessions))
     proposed = round(differing.pairs["usual"], SD_DECIMALS) or float(f"{differing.pairs['usual']:.1g}")
     if study.worth.decide_by == MONEY:
         yield (
@@ -131,12 +129,6 @@ def free_forecasts_ran(document: Mapping[str, Any]) -> bool:
     if not (LOCK.exists() and QUANTILES.exists()):
         return False
     return not findings(read_run(params=document), [STAGE]).complaint
-
-
-def _with_rest(study: Study, asked: pl.DataFrame, record: pl.Series) -> pl.DataFrame:
-    """Table `asked` with the rest of the record, behind `requests.last_session`."""
-    rest = record.filter((record > asked["session"][-1]) & ~record.is_in(list(study.requests.skip_sessions)))
-    return with_whole(study, asked, rest.to_list())
 
 
 def _made_now(study: Study, market: Market, schedule: pl.DataFrame) -> pl.DataFrame:

@@ -19,7 +19,7 @@ import polars as pl
 
 from stages.configuration.compose import compose, refuse_to_discard
 from stages.configuration.edit_conf import state
-from stages.errors import ConfigurationError
+from stages.errors import ConfigurationError, count
 from stages.io.dvc_command import run_dvc
 from stages.io.files import read_json
 from stages.io.terminal import clock, show
@@ -53,7 +53,7 @@ def study(step: int) -> None:
 
     end = searched(stated, sessions)
     asked = bisect_right(sessions, stated.requests.last_session) if stated.requests.last_session else 0
-    asked = max(asked or min(step, bisect_right(sessions, plan)), _first_judged(stated, table))
+    asked = max(asked or min(step, bisect_right(sessions, plan), end), _first_judged(stated, table.head(end)))
     while True:
         state({"requests": {"last_session": str(sessions[asked - 1])}})
         verdict = _judged(f"study: to {sessions[asked - 1]}")
@@ -74,11 +74,11 @@ def study(step: int) -> None:
 
 
 def _first_judged(stated: Study, asked: pl.DataFrame) -> int:
-    """How many sessions pass until the judged history is asked, that one included: without it nothing is judged."""
+    """The place of the first searched session that asks the judged history: nothing is judged before."""
     places = asked.with_row_index("place", offset=1).filter(pl.col("outcomes") > 0)["place"]
     if places.is_empty():
         raise ConfigurationError(
-            f"no session of the record can ask rules.history_days {stated.rules.history_days}, so nothing would be "
+            f"no session that is searched can ask rules.history_days {stated.rules.history_days}, so nothing would be "
             "judged; nothing was bought. Choose a shorter one, or widen universe.first_session to "
             "universe.last_session."
         )
@@ -86,9 +86,12 @@ def _first_judged(stated: Study, asked: pl.DataFrame) -> int:
 
 
 def _why_no_further(stated: Study, sessions: Sequence[date], end: int) -> str:
-    if end == len(sessions):
-        longer = "raise universe.last_session, then `make refresh`"
-        return f"The record ends on {sessions[-1]}: go on when it holds more sessions ({longer})."
+    if (stated.split.holdout_from or date.max) > stated.universe.last_session:
+        return (
+            f"The record ends, and its last {count(stated.split.embargo_sessions, 'session')} (split.embargo_sessions) "
+            f"may border on the holdout, so the search ends on {sessions[end - 1]}: go on when the record holds more "
+            "sessions (raise universe.last_session, then `make refresh`)."
+        )
     return (
         f"The search span ends on {sessions[end - 1]}, before split.holdout_from {stated.split.holdout_from}, and some "
         "of its sessions were no evidence: move split.holdout_from to a later day, then go on."

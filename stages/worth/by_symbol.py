@@ -89,19 +89,23 @@ class CompareSymbol:
         params: WorthParams,
     ) -> Sides:
         """Both sides of the study, from all symbols and `Calls`; `weights` are the last ones of the mix, by name."""
-        parts = [evidence for _, evidence in symbols]
+        by_symbol = dict(symbols)
+        parts = by_symbol.values()
         sources = [source for part in parts for source in part.makers]
         net_bp = {side: pl.concat([part.net_bp[side] for part in parts if side in part.net_bp]) for side in self.rules}
         calibrated = {day for part in parts for day in part.calibrated}
         swings = [part.swing for part in parts if part.swing is not None]
-        trading = len(self.rules[ASKED].whitelist) if self.rules else 0
-        planned_bp = planned_swing_bp(swings, trading, min(calibrated, default=date.max))
+        trading = self.rules[ASKED].whitelist if self.rules else ()
+        traded = (day for symbol in trading for day in by_symbol[symbol].calibrated)
+        begins = min(traded, default=date.max) if trading else date.min
+        earning = [day for day in calibrated if day >= begins]
+        planned_bp = planned_swing_bp(swings, len(trading), begins)
         return Sides(
             days={comparison: pl.concat(part.days[comparison] for part in parts) for comparison in self.compared},
             left_out=LeftOut(*(sum(counts) for counts in zip(*(part.left_out for part in parts), strict=True))),
             weights=weights,
             calls=calls,
-            money=money_days(net_bp, planned_bp, calls.filter(pl.col("session").is_in(calibrated)), params),
+            money=money_days(net_bp, planned_bp, calls.filter(pl.col("session").is_in(earning)), params),
             learns_here=is_local(sources),
             untrained=is_untrained(sources),
         )

@@ -64,7 +64,8 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
         "seen": _seen(series),
         "left_out": sides.left_out._asdict() | {"days_set_aside": findings[SHAPE, PRIMARY][0].set_aside},
     }
-    return plain(result) | beside, WorthDays.of(pl.concat(one.rows(its) for one, its in findings.values()))
+    rows = [one.rows(its) for one, its in findings.values()]  # one without a day has no types
+    return plain(result) | beside, WorthDays.of(pl.concat(rows, how="vertical_relaxed"))
 
 
 def last_weights(weights: pl.DataFrame, study: StageStudy) -> dict[str, float]:

@@ -90,7 +90,7 @@ def rules_of_sides(strategy: Strategy, kinds: Mapping[str, tuple[str, int]]) -> 
 def money_days(
     net_bp: Mapping[str, pl.DataFrame], planned_bp: float, calls: pl.DataFrame, params: WorthParams
 ) -> MoneyDays:
-    """Every session of table `Calls`, in which the asked forecasts are calibrated.
+    """Every session of table `Calls`: those with calibrated asked forecasts, from the first with one that may trade on.
 
     `planned_bp` is what one trade in each symbol may win or lose together (`planned_swing_bp`).
     *Tables*: `net_bp` has by side what each symbol of the whitelist earns by `session`, after costs, as `net_bp`.

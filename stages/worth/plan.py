@@ -1,7 +1,8 @@
 """The plan of a study that grows: where it ends, and that the holdout begins behind it.
 
 *Tables*: `asked` has a row for every session with a question, oldest first: `session`, and how many questions with the
-judged history (`rules.history_days`) it asks, `outcomes`, of how many `symbols`.
+judged history (`rules.history_days`) it asks, `outcomes`, of how many `symbols`, and of how many that may trade,
+`traded`.
 *Time*: a holdout that is counted from the end of the record would slide as the study grows, and hand sealed days to the
 search. So a study that is bought in steps states the day from which on sessions are held out, behind its plan.
 """
@@ -23,18 +24,23 @@ SESSIONS_A_YEAR = 250  # at least
 def asked_by_session(study: StageStudy, schedule: pl.DataFrame) -> pl.DataFrame:
     """Table `asked` of a `Schedule`."""
     judged = pl.col("history_days") == study.rules.history_days
-    counts = {"outcomes": judged.sum().cast(pl.Int64), "symbols": pl.col("symbol").filter(judged).n_unique()}
-    by_session = schedule.filter(status="ok").group_by("session").agg(**counts)
-    return by_session.with_columns(pl.col("symbols").cast(pl.Int64)).sort("session")
+    may_trade = judged & pl.col("symbol").is_in(list(study.universe.whitelist))
+    symbols = {"symbols": judged, "traded": may_trade}
+    counts = {name: pl.col("symbol").filter(those).n_unique() for name, those in symbols.items()}
+    by_session = schedule.filter(status="ok").group_by("session").agg(outcomes=judged.sum(), **counts)
+    return by_session.with_columns(pl.col("outcomes", *symbols).cast(pl.Int64)).sort("session")
 
 
 def with_whole(study: StageStudy, asked: pl.DataFrame, sessions: Sequence[date]) -> pl.DataFrame:
     """`asked`, and later sessions in which every symbol is asked at every snapshot."""
     symbols = len(study.universe.symbols)
-    later = pl.DataFrame({"session": sessions}, schema={"session": pl.Date}).with_columns(
-        outcomes=pl.lit(symbols * study.requests.snapshots_a_session, pl.Int64), symbols=pl.lit(symbols, pl.Int64)
-    )
-    return pl.concat([asked, later])
+    counts = {
+        "outcomes": symbols * study.requests.snapshots_a_session,
+        "symbols": symbols,
+        "traded": len(study.universe.whitelist),
+    }
+    later = pl.DataFrame({"session": sessions}, schema={"session": pl.Date})
+    return pl.concat([asked, later.with_columns(**{name: pl.lit(one, pl.Int64) for name, one in counts.items()})])
 
 
 def calibrating_sessions(study: StageStudy) -> int:
@@ -49,16 +55,21 @@ def calibrating_sessions(study: StageStudy) -> int:
 def evidence_sessions(study: StageStudy, asked: pl.DataFrame) -> list[date]:
     """The asked sessions that may be evidence: calibrated, of half of the symbols, and after the training.
 
-    Money counts days of fewer symbols too. Whether an outcome is void is not known before.
+    Money counts days of fewer symbols too, from the first of one that may trade on. Whether an outcome is void is not
+    known before.
     """
     window, until = study.calibration.window_sessions, study.forecaster.trained_until
     before = pl.col("outcomes").cum_sum().shift(1, fill_value=0)
     known = before - before.shift(window, fill_value=0)
     may = known >= study.calibration.outcomes_needed
-    half = 0 if study.worth.decide_by == "money" else len(study.universe.symbols)
-    whole = 2 * pl.col("symbols") >= half
-    judged = asked.filter(pl.col("outcomes") > 0)
-    return judged.filter(may & whole & (pl.col("session") > (until or date.min)))["session"].to_list()
+    if study.calibration.method == "pid":  # it follows a symbol from its first correction on, whatever the window holds
+        may = may.cum_max()
+    calibrated = asked.filter(pl.col("outcomes") > 0).filter(may)
+    if study.worth.decide_by == "money":
+        days = calibrated.filter(pl.col("traded").cum_max() > 0)
+    else:
+        days = calibrated.filter(2 * pl.col("symbols") >= len(study.universe.symbols))
+    return days.filter(pl.col("session") > (until or date.min))["session"].to_list()
 
 
 def sessions_before_evidence(study: StageStudy, asked: pl.DataFrame) -> int:
@@ -82,26 +93,28 @@ def _nth_of_evidence(study: StageStudy, asked: pl.DataFrame, place: int) -> tupl
 
 
 def _far_ahead(study: StageStudy, asked: pl.DataFrame) -> pl.DataFrame:
-    """`asked`, and as many sessions of the exchange after it as the plan needs."""
-    last, many = asked["session"][-1], study.worth.planned_sessions + calibrating_sessions(study)
+    """`asked`, and as many sessions of the exchange behind the record as the plan needs."""
+    skipped, last = list(study.requests.skip_sessions), max(asked["session"][-1], study.universe.last_session)
+    many = study.worth.planned_sessions + calibrating_sessions(study) + len(skipped)
     until = max(last, study.forecaster.trained_until or last)
     end = date(until.year + many // SESSIONS_A_YEAR + 1, 12, 31)
-    return with_whole(study, asked, trading_calendar(last, end)["session"].to_list()[1:])
+    ahead = trading_calendar(last + timedelta(1), end)["session"].sort()
+    return with_whole(study, asked, ahead.filter(~ahead.is_in(skipped)).to_list())
 
 
 def searched(study: StageStudy, asked: Sequence[date]) -> int:
-    """How many of the asked sessions lie before the holdout and its embargo: no later one is evidence."""
-    start = study.split.holdout_from
-    if start is None or not asked or asked[-1] < start:
-        return len(asked)
-    before = trading_calendar(asked[0], start - timedelta(1))["session"].sort()[: -study.split.embargo_sessions]
+    """How many of the asked sessions are searched, as `seal` cuts the record: no later one is evidence."""
+    universe, start = study.universe, study.split.holdout_from or date.max
+    record = trading_calendar(universe.first_session, universe.last_session)["session"].sort()
+    before = record.filter(record < start)[: -study.split.embargo_sessions]
     return bisect_right(asked, before[-1]) if len(before) else 0
 
 
 def require_sealed(study: StageStudy, end: date) -> None:
     """*Errors*: `ConfigurationError` where the holdout would slide into the search, or begins before the plan ends."""
     start, embargo = study.split.holdout_from, study.split.embargo_sessions
-    first = trading_calendar(end, date(end.year + 1, 12, 31))["session"].sort().to_list()[embargo + 1]
+    far = date(end.year + 1 + embargo // SESSIONS_A_YEAR, 12, 31)
+    first = trading_calendar(end, far)["session"].sort().to_list()[embargo + 1]
     advice = (
         f"set split.holdout_from to {first} or later and the other keys of the holdout to null: the plan of "
         f"{study.worth.planned_sessions} sessions (worth.planned_sessions) ends on {end}"

@@ -34,12 +34,29 @@ def test_a_study_buys_nothing_behind_its_search_span(project, steps):
     assert project.params()["requests"]["last_session"] == str(SESSIONS[48])
 
 
-def test_where_the_record_ends_it_is_said_how_it_grows(project, steps, monkeypatch: pytest.MonkeyPatch):
-    """The listing alone does not: sessions behind `universe.last_session` are in no run."""
+def test_a_study_buys_nothing_that_the_end_of_the_record_leaves_out_and_says_how_it_grows(project, steps, monkeypatch):
+    """The last session is the embargo, which `seal` does not search. The listing alone adds none to a run."""
+    project.edit("conf/universe/synthetic.yaml", "2025-03-31", str(SESSIONS[29]))
+    project.run("params")
     monkeypatch.setattr(worth, "_asked_sessions", lambda _: asked(sessions=SESSIONS[:30]))
     said = " ".join(project.run("study", "--step", "20").split())
-    ends = f"The record ends on {SESSIONS[29]}: go on when it holds more sessions"
-    assert f"{ends} (raise universe.last_session, then `make refresh`)." in said
+    assert steps == [f"study: to {SESSIONS[n]}" for n in (19, 28)]
+    assert (
+        f"its last 1 session (split.embargo_sessions) may border on the holdout, so the search ends on {SESSIONS[28]}"
+        in said
+    )
+    assert "go on when the record holds more sessions (raise universe.last_session, then `make refresh`)." in said
+
+
+def test_a_record_that_ends_within_its_embargo_buys_nothing(project, steps, monkeypatch: pytest.MonkeyPatch):
+    project.edit("conf/universe/synthetic.yaml", "2025-03-31", str(SESSIONS[2]))
+    project.edit("conf/split/single_holdout.yaml", "embargo_sessions: 1", "embargo_sessions: 60")
+    project.run("params")
+    monkeypatch.setattr(worth, "_asked_sessions", lambda _: asked(sessions=SESSIONS[:3]))
+    monkeypatch.setattr(worth, "require_sealed", lambda *_: None)
+    with pytest.raises(ConfigurationError, match="no session that is searched can ask"):
+        project.run("study", "--step", "5")
+    assert steps == []
 
 
 def test_the_last_step_buys_no_more_than_the_plan_lacks(project, steps, monkeypatch: pytest.MonkeyPatch):
@@ -77,7 +94,7 @@ def test_the_first_step_asks_the_judged_history(project, steps, monkeypatch: pyt
 def test_a_judged_history_that_the_record_never_asks_buys_nothing(project, steps, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(worth, "_asked_sessions", lambda _: asked(then=(0, 0), sessions=SESSIONS))
     monkeypatch.setattr(worth, "require_sealed", lambda *_: None)
-    with pytest.raises(ConfigurationError, match=r"no session of the record can ask rules\.history_days 40"):
+    with pytest.raises(ConfigurationError, match=r"no session that is searched can ask rules\.history_days 40"):
         project.run("study", "--step", "5")
     assert steps == []
 

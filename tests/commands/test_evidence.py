@@ -2,6 +2,7 @@
 
 import copy
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,16 @@ def test_the_plan_is_the_same_wherever_the_asked_span_ends(market, known, last):
     lines = said(document(requests=end | {"history_days": [2, 8]}, rules={"history_days": 8}), market)
     assert "2 snapshots, 4 calls a session" in lines[0]
     assert "The first 16 sessions (52 calls) bring no evidence yet; they are counted." in lines
+
+
+@pytest.mark.parametrize("last", [None, 4])
+def test_what_the_record_holds_behind_the_asked_span_is_planned_as_it_is(market, known, last):
+    """One of two symbols comes on the ninth of fourteen asked sessions: 8 * 2 + 6 * 4 outcomes are the 40 needed."""
+    days = CALENDAR["session"].sort().to_list()
+    late = replace(market, usable={**market.usable, "NULL": market.usable["NULL"][8:]})
+    end = None if last is None else str(days[1 + last])
+    lines = said(document(requests={"last_session": end}), late)
+    assert "The first 14 sessions (28 calls) bring no evidence yet; they are counted." in lines
 
 
 def test_snapshots_beyond_the_cap_are_not_told(market, known):

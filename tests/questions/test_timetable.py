@@ -64,6 +64,14 @@ def test_a_snapshot_that_fits_no_session_is_a_mistake_in_the_params(snapshot, wh
         statuses(snapshots_et=["10:30", snapshot])
 
 
+def test_a_span_of_half_days_alone_asks_what_they_can_answer():
+    """The first step of a study may be one: what it cannot ask, later sessions can."""
+    half_day = {"first_session": date(2024, 11, 29), "last_session": date(2024, 11, 29)}
+    assert statuses(snapshots_et=["10:30", "14:45"], **half_day) == {"10:30": "ok", "14:45": "closed"}
+    half_day["skip_sessions"] = [date(2024, 11, 27)]
+    assert statuses(snapshots_et=["10:30", "14:45"], **half_day) == {"10:30": "ok", "14:45": "closed"}
+
+
 @pytest.mark.parametrize(
     ("span", "first", "last"),
     [

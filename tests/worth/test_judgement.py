@@ -52,6 +52,16 @@ def test_the_days_of_a_shorter_study_are_those_of_a_longer_one_to_the_bit():
     assert bounds[0].equals(bounds[1]), "other cells have bounds on their last days alone"
 
 
+def test_one_of_three_symbols_alone_brings_no_day_of_the_verdict_and_evidence_of_its_own():
+    """As on the first days of a study whose other symbols are listed later."""
+    sides = sides_of(12)
+    alone = {one: rows.filter(symbol="WEAK") for one, rows in sides.days.items()}
+    document, days = judge_worth(study_with(), "w1", replace(sides, days=alone))
+    assert (document["state"], document["sessions"], document["left_out"]["days_set_aside"]) == ("NOT YET KNOWN", 0, 12)
+    assert days.filter(question="shape")["cell"].unique().to_list() == ["symbol=WEAK"]
+    assert cell_of(document, "shape", "symbol=WEAK")["sessions"] == 12
+
+
 def test_days_that_the_model_may_have_been_trained_on_count_for_nothing():
     until = FIRST_DAY + timedelta(14)
     document, days = judge_worth(study_with(forecaster__trained_until=str(until)), "w1", sides_of())

@@ -1,6 +1,7 @@
 """The question of money: both sides trade one rule, and calls have a price."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -103,14 +104,23 @@ def test_where_a_tick_is_more_than_the_volatility_a_trade_swings_by_ticks_as_the
     assert swing_of(cheap, rule, "STRONG") == (session(0), pytest.approx(2 * (50 + 70) / 2))
 
 
-def together(first: int, **prices: object) -> MoneyDays:
-    """The days of all symbols, of which each has calibrated forecasts from some session on."""
-    days = pl.Series(SESSION_DAYS[first:])
-    work = CompareSymbol(("asked", 40), [], rules_of_sides(strategy(), dict.fromkeys(net_bp(), ("any", 40))), CALENDAR)
-    swing = Swing(session(first), PLANNED_BP)
-    found = [(one, SymbolEvidence({}, LeftOut(0, 0, 0), net_bp([one]), swing, days, [])) for one in WHITELIST]
-    calls = pl.DataFrame({"session": SESSION_DAYS}).with_columns(calls=pl.lit(4), tokens=pl.lit(100))
+def together(first: int, *, traded_from: int | None = None, last: int = SESSIONS, **prices: object) -> MoneyDays:
+    """The days so far of all symbols, of which each has calibrated forecasts from some session on.
+
+    With `traded_from` only STRONG may trade, which comes in that session.
+    """
+    begins = dict.fromkeys(WHITELIST, first) | ({} if traded_from is None else {"STRONG": traded_from})
+    rule = strategy() if traded_from is None else replace(strategy(), whitelist=("STRONG",))
+    work = CompareSymbol(("asked", 40), [], rules_of_sides(rule, dict.fromkeys(net_bp(), ("any", 40))), CALENDAR)
+    found = [(one, _found(one, begins[one], last, one in rule.whitelist)) for one in WHITELIST]
+    calls = pl.DataFrame({"session": SESSION_DAYS[:last]}).with_columns(calls=pl.lit(4), tokens=pl.lit(100))
     return work.together(found, {}, calls, WorthParams.model_validate(DOCUMENT["worth"] | prices)).money
+
+
+def _found(symbol: str, first: int, last: int, trades: bool) -> SymbolEvidence:
+    days = pl.Series(SESSION_DAYS[first:last], dtype=pl.Date)
+    swing = Swing(session(first), PLANNED_BP) if trades and len(days) else None
+    return SymbolEvidence({}, LeftOut(0, 0, 0), net_bp([symbol]) if trades else {}, swing, days, [])
 
 
 def test_trades_of_all_symbols_may_swing_together_however_many_days_there_are():
@@ -126,6 +136,16 @@ def test_a_symbol_that_is_asked_later_changes_no_earlier_day():
     assert planned_swing_bp([*swings, late], 3, session(3)) == 630.0
     assert planned_swing_bp([late], 2, session(1)) == 1200.0, "of the first that is known at all"
     assert planned_swing_bp([], 3, session(1)) == 0.0
+
+
+def test_the_days_of_money_begin_with_the_first_symbol_that_may_trade():
+    """Before, calls would be set against a deviation that nobody knows yet, and another one as soon as it comes."""
+    whole = together(0, traded_from=2, notional=1e4, price_per_call=1.0)
+    assert (whole.calls["session"].to_list(), whole.sd) == ([session(2), session(3)], PLANNED_BP)
+    assert whole.net.tolist() == [-4.0, -3.0], "four calls a day; the mix alone lost 1 on the last"
+    so_far = together(0, traded_from=2, last=2, notional=1e4, price_per_call=1.0)
+    assert so_far.calls.height == 0
+    assert together(0, traded_from=2, last=3, notional=1e4, price_per_call=1.0).sd == whole.sd
 
 
 def test_the_order_of_symbols_changes_no_bit():

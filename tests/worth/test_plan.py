@@ -7,7 +7,9 @@ import polars as pl
 import pytest
 
 from stages.errors import ConfigurationError
+from stages.params.study import StageStudy
 from stages.sessions.calendar import trading_calendar
+from stages.sessions.spans import cut_sessions
 from stages.worth.plan import (
     asked_by_session,
     calibrating_sessions,
@@ -24,11 +26,10 @@ FROM = {"split__holdout_sessions": None}
 
 
 def asked(*counts: tuple[int, int], then: tuple[int, int] = (12, 3), sessions: Sequence[date] = SESSIONS):
-    """So many outcomes of so many symbols in the first sessions, and then in every other one."""
-    every = [*counts, *[then] * (len(sessions) - len(counts))]
-    return pl.DataFrame({"session": sessions}).with_columns(
-        outcomes=pl.Series([outcomes for outcomes, _ in every]), symbols=pl.Series([symbols for _, symbols in every])
-    )
+    """So many outcomes of so many symbols in the first sessions, and then in every other one; all of them may trade."""
+    outcomes, symbols = zip(*counts, *[then] * (len(sessions) - len(counts)), strict=True)
+    columns = {"session": sessions, "outcomes": outcomes, "symbols": symbols, "traded": symbols}
+    return pl.DataFrame(columns, schema_overrides={"session": pl.Date})
 
 
 def test_forty_outcomes_of_twelve_a_session_take_four_sessions_to_calibrate():
@@ -72,6 +73,8 @@ def test_sessions_with_few_questions_calibrate_later_and_those_with_few_symbols_
     assert planned_end(study, alone) == SESSIONS[49]
     money = study_with(worth__planned_sessions=20, worth__decide_by="money", worth__notional=1e4)
     assert sessions_before_evidence(money, alone) == 10, "the calls of a day have to be earned by whoever is there"
+    idle = alone.with_columns(traded=pl.when(pl.int_range(pl.len()).is_between(20, 24)).then(1).otherwise(0))
+    assert evidence_sessions(money, idle)[:10] == SESSIONS[20:30], "from the first of a symbol that may trade on"
     two = asked(*[(4, 1)] * 6, *[(8, 2)] * 30)
     assert sessions_before_evidence(study, two) == 8, "24 outcomes of six sessions, and 16 of two"
     halves = asked(*[(12, 3)] * 4, (4, 1), (12, 3), (0, 0))
@@ -88,6 +91,14 @@ def test_sessions_that_ask_another_history_take_no_place_in_the_window():
     study = study_with(calibration__window_sessions=4)
     gap = asked(*[(12, 3)] * 5, *[(0, 0)] * 3)
     assert evidence_sessions(study, gap)[:2] == [SESSIONS[4], SESSIONS[8]]
+
+
+def test_a_method_that_follows_a_symbol_needs_the_window_once():
+    """The window of four holds 48 outcomes before the fifth session, 42 behind one of six, and 36 behind two."""
+    few = asked(*[(12, 3)] * 5, then=(6, 3))
+    windowed, followed = (study_with(calibration__window_sessions=4, calibration__method=one) for one in ("aci", "pid"))
+    assert evidence_sessions(windowed, few) == SESSIONS[4:7]
+    assert evidence_sessions(followed, few)[:5] == SESSIONS[4:9]
 
 
 def test_no_more_snapshots_are_asked_a_session_than_the_cap_allows():
@@ -110,17 +121,34 @@ def test_questions_are_counted_by_the_judged_history_and_sessions_by_any():
         (SESSIONS[1], "NULL", 40, "ok"), (SESSIONS[1], "NULL", 40, "ok"), (SESSIONS[2], "NULL", 40, "no_price"),
     ]  # fmt: skip
     schedule = pl.DataFrame(rows, ["session", "symbol", "history_days", "status"], orient="row")
-    assert asked_by_session(study_with(), schedule).rows() == [(SESSIONS[0], 0, 0), (SESSIONS[1], 3, 2)]
+    study = study_with(universe__whitelist=["STRONG", "WEAK"])
+    assert asked_by_session(study, schedule).rows() == [(SESSIONS[0], 0, 0, 0), (SESSIONS[1], 3, 2, 1)]
 
 
 def test_what_lies_behind_the_search_span_is_no_evidence_to_buy():
     start = {**FROM, "split__holdout_from": str(SESSIONS[50])}
     assert searched(study_with(**start), SESSIONS) == 49, "one session is the embargo"
     assert searched(study_with(**start, split__embargo_sessions=3), SESSIONS) == 47
-    assert searched(study_with(**start), SESSIONS[:30]) == 30, "the holdout has not begun"
-    assert [searched(study_with(**start), SESSIONS[:asked]) for asked in (50, 51)] == [50, 49], (
-        "it begins with the 51st"
-    )
+    for asked_so_far in (30, 49, 50, 51):
+        assert searched(study_with(**start), SESSIONS[:asked_so_far]) == min(asked_so_far, 49)
+
+
+@pytest.mark.parametrize("last", [29, 48, 49, 50, 51, 60])
+@pytest.mark.parametrize("embargo", [1, 3, 40])
+def test_the_search_span_is_that_of_seal_also_where_the_record_ends_before_the_holdout(last, embargo):
+    """The last sessions of the record are its embargo then, asked or not."""
+    document = study_with(**FROM, split__holdout_from=str(SESSIONS[50]), split__embargo_sessions=embargo).document()
+    document["universe"]["last_session"] = str(SESSIONS[last])
+    study, calendar = StageStudy.parse(document), trading_calendar(SESSIONS[0], SESSIONS[last])
+    for asked_to in (last, last - 2):
+        asked_sessions = SESSIONS[: asked_to + 1]
+        many = searched(study, asked_sessions)
+        if many:
+            cut = cut_sessions(calendar, pl.DataFrame({"session": asked_sessions}), study.split)
+            assert list(cut.search.sessions) == asked_sessions[:many]
+        else:
+            with pytest.raises(ConfigurationError, match="at least one session left to search"):
+                cut_sessions(calendar, pl.DataFrame({"session": asked_sessions}), study.split)
 
 
 def test_a_plan_beyond_the_record_ends_on_a_day_of_the_exchange():
@@ -131,6 +159,14 @@ def test_a_plan_beyond_the_record_ends_on_a_day_of_the_exchange():
     assert planned_end(friday, asked()) == date(2025, 4, 22)
 
 
+def test_sessions_behind_the_record_are_those_that_will_be_asked():
+    """The last two sessions of the record ask nothing, as after a delisting, and 2 April 2025 will be skipped."""
+    gone = {"worth__planned_sessions": len(SESSIONS) - 5, "requests__skip_sessions": ["2025-04-02"]}
+    assert planned_end(study_with(**gone), asked(sessions=SESSIONS[:-2])) == date(2025, 4, 1)
+    gone["worth__planned_sessions"] += 1
+    assert planned_end(study_with(**gone), asked(sessions=SESSIONS[:-2])) == date(2025, 4, 3)
+
+
 def test_a_holdout_that_is_counted_from_the_end_is_refused_with_the_day_to_state():
     with pytest.raises(ConfigurationError) as told:
         require_sealed(study_with(), date(2025, 3, 28))  # a Friday; the embargo is Monday
@@ -139,6 +175,13 @@ def test_a_holdout_that_is_counted_from_the_end_is_refused_with_the_day_to_state
     months = study_with(**FROM, split__holdout_months=2)
     with pytest.raises(ConfigurationError, match=r"split\.holdout_months = 2 counts from the end"):
         require_sealed(months, date(2025, 3, 28))
+
+
+def test_an_embargo_may_last_years():
+    """One session of 2025, 251 of 2026 and 48 of 2027: 19 in January, 19 in February, and ten of March."""
+    embargo = study_with(split__embargo_sessions=300)
+    with pytest.raises(ConfigurationError, match=r"set split\.holdout_from to 2027-03-15 or later"):
+        require_sealed(embargo, date(2025, 12, 30))
 
 
 def test_a_holdout_begins_behind_the_plan_and_the_embargo():
