@@ -183,7 +183,7 @@ def test_an_interval_widens_by_what_its_own_side_lacks():
 def test_widen_takes_the_next_value_on_its_grid():
     needs_a_tenth_and_more = [1.12] * 9 + [0.0]
 
-    row = last_row(daily(needs_a_tenth_and_more), "widen", widen_grid=(0.5, 0.0, 0.1, 0.2))
+    row = last_row(daily(needs_a_tenth_and_more), "widen", widen_grid=(0.2, 0.1, 0.0, 0.5))
 
     assert levels(row)[1:4] == [-1.2, 0, 1.2]
 

@@ -16,6 +16,7 @@ from stages.params.quality import QualityParams
 from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.label_evidence import SIGNS, _laid_out, label_evidence
+from stages.quality.label_messages import contradiction, undecided
 from stages.quality.label_signs import BEFORE, CANDIDATES, SHIFTS, WIDTH, Minutes, by_prints
 from stages.quality.labels import LabelReading, Stretch, _leads, _runs, _words, read_labels
 from stages.quality.verdicts import HardFailure
@@ -49,6 +50,31 @@ def test_of_several_stretches_the_offset_of_most_sessions_counts() -> None:
         return Stretch(date(2024, 11, 19), date(2024, 11, 19), sessions, offset_min, -5)
 
     assert LabelReading((stretch(5, 0), stretch(3, 1), stretch(3, 1)), 99.0, 11, "").offset_min == 1
+
+
+def stretches_of(*offsets_min: int, nats: float = 99.0) -> LabelReading:
+    """Stretches of ten sessions, a month each."""
+    stretches = [
+        Stretch(date(2024, month, 4), date(2024, month, 15), 10, offset_min, -5)
+        for month, offset_min in enumerate(offsets_min, start=1)
+    ]
+    return LabelReading(tuple(stretches), nats, 10 * len(offsets_min), "")
+
+
+def test_bars_that_lean_against_the_stated_label_without_the_asked_confidence_contradict_nothing() -> None:
+    """Ten nats are a confidence of 99.9 %, three of 95 %; 99 % are asked."""
+    wrong = contradiction(stretches_of(1), dialect(), QUALITY)
+    assert wrong is not None
+    assert "the stamps name the end of each minute" in wrong.detail
+    assert contradiction(stretches_of(1, nats=3.0), dialect(), QUALITY) is None
+    assert "confidence 95." in undecided(stretches_of(1, nats=3.0), dialect(), QUALITY)
+
+
+def test_stretches_of_one_offset_after_another_are_told_as_one() -> None:
+    switched = contradiction(stretches_of(0, 1, 1), dialect(), QUALITY)
+    assert switched is not None
+    spans = "2024-01-04 to 2024-01-15 09:30 (start labels); 2024-02-04 to 2024-03-15 09:31 (end labels); correct"
+    assert spans in switched.detail
 
 
 def test_what_leans_on_a_row_or_two_decides_nothing_alone_and_rows_that_all_else_contests_decide_nothing() -> None:

@@ -167,6 +167,11 @@ def test_money_is_told_beside_the_verdict(changes: dict[str, object], says: str)
     assert says in card(WORTH | {"money": WORTH["money"] | changes})[2]
 
 
+def test_of_money_that_no_call_could_earn_nothing_is_told():
+    none = {"bp_a_call": None, "bp_interval": [None, None]}
+    assert "Money" not in card(WORTH | {"money": MONEY | none})[2]
+
+
 def test_evidence_of_an_earlier_day_is_told_with_that_of_the_day_that_decided():
     _, said, _ = card(WORTH | {"most_better": 61.2, "e_better": 10.9, "interval": [-0.084, 0.938]})
     assert "surely -8.4 to 93.8 %" in said
