@@ -293,6 +293,14 @@ def test_a_canary_compares_what_was_bought_alone_else_says_that_company_may_be_t
     assert contexts.backend().ask_canary(wanted).others == 0
 
 
+def test_where_company_proved_to_matter_it_stays_a_possible_reason(contexts: ContextFactory, server: TimeGPTServer):
+    wanted = questions(["AAA", "BBB"], range(2))
+    server.always("dependent")
+    contexts.backend().answer(wanted)
+    assert not contexts.backend().prove_independence(questions(["CCC"], range(3)))
+    assert contexts.backend().ask_canary(wanted).others == 1
+
+
 @pytest.mark.parametrize(
     ("most_of_it", "used", "wanted", "periods"),
     [
