@@ -172,8 +172,10 @@ def _skill_power(threshold: float, se: float, params: GatesParams) -> str:
 
 
 def _luck_words(threshold: float, se: float | None) -> str:
-    if not se:
-        return "too few days to say how often luck alone passes"
+    if se is None:
+        return "there is no standard error to say how often luck alone passes"
+    if se == 0.0:
+        return "the ratio is the same on all days, so they say nothing of luck"
     return f"a forecast no better than persistence passes {_percent(ndtr((threshold - 1.0) / se))} of the time"
 
 

@@ -20,7 +20,11 @@ FEW_DRAWS = GATES.model_copy(update={"bootstrap_reps": 400})
 
 
 def entry(
-    rmae: float | None = 0.9, upper: float = 0.95, coverage: float | None = 0.5, se: float = 0.03, n_days: int = 60
+    rmae: float | None = 0.9,
+    upper: float = 0.95,
+    coverage: float | None = 0.5,
+    se: float | None = 0.03,
+    n_days: int = 60,
 ) -> dict[str, object]:
     def figure(value, high):
         return {"calibrated": {"value": value, "ci": [0.0, high], "se": se}}
@@ -68,6 +72,13 @@ def test_the_literal_policy_looks_at_the_estimate_alone():
     assert skill(entry(0.949, 1.3, n_days=2), policy="point").verdict == Verdict.PASS
     assert skill(entry(0.95, 0.96), policy="point").verdict == Verdict.FAIL
     assert skill(entry(0.951, 0.96), policy="point").verdict == Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("se", "words"), [(0.0, "the ratio is the same on all days"), (None, "there is no standard error")]
+)
+def test_days_that_are_all_alike_are_not_called_too_few(se, words):
+    assert skill(entry(1.0, n_days=75, se=se), policy="point").words.startswith(words)
 
 
 @pytest.mark.parametrize("n_days", [0, 24, 39])
