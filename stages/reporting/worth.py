@@ -65,16 +65,7 @@ def both_worth(runs: Mapping[str, Record]) -> Section:
     sentences = () if len(studies) < 2 else (OTHER_STUDY,)
     titles = ("run", "verdict", "asked", "question", "sessions", *MEASURED)
     lines = [
-        (
-            name,
-            worth["state"],
-            worth["model"],
-            _question(record),
-            worth["sessions"],
-            *_measured(worth, worth["decide_by"]),
-        )
-        if (worth := record.worth)
-        else (name, *[None] * (len(titles) - 1))
+        (name, *(_of_run(record, record.worth) if record.worth else [None] * (len(titles) - 1)))
         for name, record in runs.items()
     ]
     return Section("worth", "Worth paying?", sentences, grids=(grid("The buyer's verdict", titles, lines),))
@@ -130,7 +121,7 @@ def _figures(record: Record, verdict: Document) -> tuple[Figure, ...]:
 
 
 def _of_run(record: Record, verdict: Document) -> tuple[Any, ...]:
-    """What decides a run's verdict, the horizon of its distributions or the unit of its money, and what was measured."""
+    """A run's verdict, what decides it (distributions at a horizon, or money in a unit), and what was measured."""
     decides = verdict["decide_by"]
     ahead = f"{_unit(record)} a session" if decides == "money" else f"{verdict['horizon_min']} min"
     asked = (verdict["state"], verdict["model"], f"{QUESTIONS[decides]}, {ahead}", verdict["sessions"])
