@@ -24,11 +24,11 @@ def holdout_lies_in_the_record(study: "StageStudy") -> Iterator[str]:
 
 
 def the_stated_history_is_asked(study: "StageStudy") -> Iterator[str]:
-    """Were every weekday a session, the search span would have one with enough before it for the rule's history."""
-    days = study.rules.history_days
-    if _searched_at_most(study, days) < 1:
+    """No shorter history is asked for a rule whose own history no session of the search span has before it."""
+    stated, shortest = study.rules.history_days, min(study.requests.history_days)
+    if _searched_at_most(study, stated) < 1 <= _searched_at_most(study, shortest):
         yield (
-            f"no session of the search span has rules.history_days {days} before it, so the rule would have no "
+            f"no session of the search span has rules.history_days {stated} before it, so the rule would have no "
             "forecast: choose a shorter one of requests.history_days, hold out fewer sessions, or widen "
             "universe.first_session to universe.last_session"
         )

@@ -148,6 +148,11 @@ def test_the_stated_history_is_asked_in_the_search_span(default, days, refused):
     assert not refused or "no session of the search span has rules.history_days 119 before it" in found[0]
 
 
+def test_a_record_without_a_session_to_search_is_no_matter_of_the_history(default):
+    """Its bars may be checked all the same: nothing can be asked."""
+    assert problems(changed(default, {"universe.last_session": "2024-09-13"})) == []
+
+
 def test_a_swept_history_need_not_be_asked_in_the_search_span(default):
     histories = {"requests.history_days": [40, 200], "sweep.grid.history_days": [40, 200]}
     assert problems(changed(default, histories)) == []
