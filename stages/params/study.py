@@ -7,14 +7,12 @@ A model checks its own section; rules between sections are checked here, before 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Self, TypeVar, get_type_hints
-
-import numpy as np
 
 from stages.errors import ConfigurationError
 from stages.params.api import ApiParams
 from stages.params.calibration import CalibrationParams
+from stages.params.days import holdout_lies_in_the_record, the_stated_history_is_asked, the_walk_forward_has_a_fold
 from stages.params.features import FeaturesParams
 from stages.params.forecaster import COMMAND, ForecasterParams
 from stages.params.gates import GatesParams
@@ -206,37 +204,6 @@ def corrections_have_a_past(study: StageStudy) -> Iterator[str]:
         )
 
 
-def holdout_lies_in_the_record(study: StageStudy) -> Iterator[str]:
-    """`split.holdout_from` is after the first day of the universe; after the last, the holdout has not begun."""
-    first, start = study.universe.first_session, study.split.holdout_from
-    if start is not None and start <= first:
-        yield (
-            f"split.holdout_from {start} leaves no session to search, since the record begins on {first} "
-            "(universe.first_session): move one of them"
-        )
-
-
-def the_walk_forward_has_a_fold(study: StageStudy) -> Iterator[str]:
-    """Were every weekday a session, one would be left to trade behind the first that are chosen on."""
-    universe, split, walk = study.universe, study.split, study.split.walk_forward
-    if walk is None:
-        return
-    last, first = universe.last_session, study.requests.first_session or universe.first_session
-    before = max(int(np.busday_count(universe.first_session, first)), 0)
-    if split.holdout_from is not None:
-        last = min(last, split.holdout_from - timedelta(1))
-    longest = max(study.sweep.grid.history_days or (study.rules.history_days,))
-    left_out = max(longest - before, 0) + (split.holdout_sessions or 0) + split.embargo_sessions
-    searched = max(int(np.busday_count(max(first, universe.first_session), last + timedelta(1))) - left_out, 0)
-    if searched <= walk.first_train_sessions + split.embargo_sessions:
-        yield (
-            f"split.walk_forward.first_train_sessions {walk.first_train_sessions} and split.embargo_sessions "
-            f"{split.embargo_sessions} leave no session to trade: at most {searched} are searched, behind those of the "
-            "longest swept history and without the holdout. Lower the former (to 20 at least), hold out fewer "
-            "sessions, or widen universe.first_session (requests.first_session) to universe.last_session"
-        )
-
-
 def where_money_decides_something_trades(study: StageStudy) -> Iterator[str]:
     """A rule that trades nothing earns nothing on both sides, however many answers are bought."""
     if study.worth.decide_by == "money" and not study.universe.whitelist:
@@ -274,6 +241,7 @@ RULES = (
     volatility_is_known,
     corrections_have_a_past,
     holdout_lies_in_the_record,
+    the_stated_history_is_asked,
     the_walk_forward_has_a_fold,
     where_money_decides_something_trades,
     a_free_forecast_is_left,

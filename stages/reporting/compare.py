@@ -150,7 +150,7 @@ def _coverage(runs: Runs) -> Figure:
     words = [tip("run", "run"), tip("minute_et", "minutes of the exchange's day", "d")]
     words += [tip("coverage", "50 % interval covers", ".1%")]
     chart = _line(dots, clock_axis(), reached, runs).encode(tooltip=words) + level(0.5, "as stated")
-    note = f"Each at its own horizon and calibration, after calibration, all symbols{_alike(table)}."
+    note = f"Each at its own history, horizon and calibration, after calibration, all symbols{_alike(table)}."
     described = f"Coverage of the 50 % interval by time of day, both runs. {note}"
     return Figure(
         "coverage", "Coverage by time of day", described, note, ("score_forecasts/coverage_by_time.csv",), sized(chart)

@@ -35,7 +35,7 @@ def coverage(record: Record) -> Section:
     done = AS_ANSWERED if method == IDENTITY else LEARNED
     sentences = (
         f"Calibration method {method}, {count(horizon, 'minute')} ahead. {done}",
-        *_grid_end(record),
+        *_grid_end(record, horizon),
         *record.selection,
     )
     if pooled is None or not pooled["n"]:
@@ -44,14 +44,16 @@ def coverage(record: Record) -> Section:
     return Section("coverage", "Reliability and coverage", (*sentences, *_ties(pooled)), figures)
 
 
-def _grid_end(record: Record) -> tuple[str, ...]:
-    """With `widen`: on how many forecasts an interval reached the end of its grid."""
+def _grid_end(record: Record, horizon: int) -> tuple[str, ...]:
+    """With `widen`: on how many forecasts of this horizon an interval reached the end of its grid."""
     params = record.config["calibration"]
     if params["method"] != "widen":
         return ()
     end = max(params["widen_grid"])
     at_end = [_grew_by(end, low, high) for low, high in INTERVALS]
-    corrected = (strategy_forecasts(record, symbol).filter("calibrated") for symbol in record.forecasts)
+    corrected = (
+        strategy_forecasts(record, symbol).filter("calibrated", horizon_min=horizon) for symbol in record.forecasts
+    )
     ended = pl.concat(rows.select(ended=pl.any_horizontal(at_end)) for rows in corrected)["ended"]
     return (
         f"On {ended.sum():,} of {count(len(ended), 'corrected forecast')} an "

@@ -91,7 +91,7 @@ def walk_forward(record: Record) -> Section:
     """Folds and their sum, if `split.walk_forward` asked for them, with the stated rule on the same sessions."""
     title = "Walk-forward"
     if record.walk_forward.is_empty():
-        return Section("walk-forward", title, ("Not asked for: `dvc exp run -S split=walk_forward` walks this study.",))
+        return Section("walk-forward", title, (_not_walked(record),))
     folds, walked = record.walk_forward[:-1], record.walk_forward.row(-1, named=True)
     sentences = (
         "The result of choosing by the sweep's rule again and again: each fold trades the variant that the sessions "
@@ -100,6 +100,17 @@ def walk_forward(record: Record) -> Section:
     )
     figures = (_folds(folds, walked),) if walked["trades"] else ()
     return Section("walk-forward", title, sentences, figures, (_table(record),))
+
+
+def _not_walked(record: Record) -> str:
+    split = record.config["split"]
+    if (walk := split["walk_forward"]) is None:
+        return "Not asked for: `dvc exp run -S split=walk_forward` walks this study."
+    first, between = (count(many, "session") for many in (walk["first_train_sessions"], split["embargo_sessions"]))
+    return (
+        f"Nothing could be walked: the first choice needs {first}, then {between} of embargo and one to trade, and the "
+        f"variants are compared on {count(record.ranking['sessions'][0], 'session')}."
+    )
 
 
 def _result(record: Record, folds: int, walked: Document) -> str:

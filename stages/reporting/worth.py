@@ -61,15 +61,12 @@ def worth(record: Record) -> Section:
 
 def both_worth(runs: Mapping[str, Record]) -> Section:
     """The buyer's verdict of each run in a line; a run that is older than it has none."""
-    judged = {name: record.worth for name, record in runs.items()}
-    studies = dict.fromkeys(worth["study_id"] for worth in judged.values() if worth)
+    studies = {record.worth["study_id"] for record in runs.values() if record.worth}
     sentences = () if len(studies) < 2 else (OTHER_STUDY,)
-    titles = ("run", "verdict", "asked", "sessions", *MEASURED)
+    titles = ("run", "verdict", "asked", "question", "sessions", *MEASURED)
     lines = [
-        (name, worth["state"], worth["model"], worth["sessions"], *_measured(worth, worth["decide_by"]))
-        if worth
-        else (name, *[None] * (len(titles) - 1))
-        for name, worth in judged.items()
+        (name, *(_of_run(record, record.worth) if record.worth else [None] * (len(titles) - 1)))
+        for name, record in runs.items()
     ]
     return Section("worth", "Worth paying?", sentences, grids=(grid("The buyer's verdict", titles, lines),))
 
@@ -123,11 +120,22 @@ def _figures(record: Record, verdict: Document) -> tuple[Figure, ...]:
     )
 
 
+def _of_run(record: Record, verdict: Document) -> tuple[Any, ...]:
+    """A run's verdict, what decides it (distributions at a horizon, or money in a unit), and what was measured."""
+    decides = verdict["decide_by"]
+    ahead = f"{_unit(record)} a session" if decides == "money" else f"{verdict['horizon_min']} min"
+    asked = (verdict["state"], verdict["model"], f"{QUESTIONS[decides]}, {ahead}", verdict["sessions"])
+    return (*asked, *_measured(verdict, decides))
+
+
+def _unit(record: Record) -> str:
+    return "bp" if record.config["worth"].get("notional") is None else "the currency of worth.notional"
+
+
 def _cells(record: Record, verdict: Mapping[str, Any]) -> Grid:
-    unit = "bp" if record.config["worth"].get("notional") is None else "the currency of worth.notional"
     titles = ("question", "compared", "sessions", *MEASURED, "holds with the others")
     caption = "Every comparison with the free forecasts; only the first of its question decides"
-    return grid(f"{caption}; money is in {unit} a session", titles, map(_line, verdict["cells"]))
+    return grid(f"{caption}; money is in {_unit(record)} a session", titles, map(_line, verdict["cells"]))
 
 
 def _line(cell: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -173,9 +173,10 @@ def _skill_power(threshold: float, se: float, params: GatesParams) -> str:
 
 def _luck_words(threshold: float, se: float | None) -> str:
     if se is None:
-        return "without a standard error nothing says how often luck alone passes"
-    luck = ndtr((threshold - 1.0) / se) if se > 0 else threshold > 1.0
-    return f"a forecast no better than persistence passes {_percent(luck)} of the time"
+        return "there is no standard error to say how often luck alone passes"
+    if se == 0.0:
+        return "the ratio is the same on all days, so they say nothing of luck"
+    return f"a forecast no better than persistence passes {_percent(ndtr((threshold - 1.0) / se))} of the time"
 
 
 def _perfect_passes(n: int, tolerance: float) -> str:

@@ -6,8 +6,7 @@ scored or not, so a search span never shrinks as the record grows towards `split
 the calendar are not known to be sessions and do not count: the search span then ends `split.embargo_sessions` before
 that end, which is too early rather than too late. In a fold, the training sessions end `split.embargo_sessions` before
 the traded ones; folds follow each other and share no traded session.
-*Errors*: `ConfigurationError` when the record is too short for the cut that `split` states, or the search span for a
-single fold.
+*Errors*: `ConfigurationError` when the record is too short for the cut that `split` states.
 """
 
 from collections.abc import Sequence
@@ -139,23 +138,15 @@ class Fold:
 
 
 def folds(sessions: Sequence[date], params: WalkForwardParams) -> list[Fold]:
-    """All folds of the search span, oldest first; none where `split.walk_forward` is null."""
+    """All folds of these sessions, oldest first; none where `split.walk_forward` is null, or they are too few."""
     walk = params.walk_forward
     if walk is None:
         return []
-    first = walk.first_train_sessions + params.embargo_sessions
-    if first >= len(sessions):
-        raise ConfigurationError(
-            f"the sweep trades {count(len(sessions), 'session')}, too few for "
-            f"split.walk_forward.first_train_sessions = {walk.first_train_sessions} and split.embargo_sessions = "
-            f"{params.embargo_sessions} with at least one session left to trade: lower the former (to 20 at least), "
-            "hold out fewer sessions, or widen universe.first_session to universe.last_session."
-        )
     ordered = sorted(sessions)
     return [
         Fold(
             train=Span("train", tuple(ordered[: start - params.embargo_sessions])),
             trade=Span("trade", tuple(ordered[start : start + walk.fold_sessions])),
         )
-        for start in range(first, len(ordered), walk.fold_sessions)
+        for start in range(walk.first_train_sessions + params.embargo_sessions, len(ordered), walk.fold_sessions)
     ]

@@ -54,13 +54,14 @@ def neighbours(of: Sequence[Combo]) -> list[list[int]]:
 
 
 def require_swept(base: Strategy, grid: Grid, forecasts: pl.DataFrame) -> None:
-    """Refuse axes that ask for forecasts that do not exist, and a whitelist with a symbol without costs.
+    """Refuse horizons and methods that no forecast has, and a whitelist with a symbol without costs.
 
-    Of the forecasts, only the `KIND` columns are needed.
+    A history that no session of the span could ask yet is none of these: its variants trade nothing. Of the forecasts,
+    only the `KIND` columns are needed.
     """
     require_costs(base.costs, base.whitelist)
     made = forecasts.filter(model=base.model)
-    for axis in KIND[1:]:
+    for axis in ("horizon_min", "method"):
         require_forecast(f"sweep.grid.{axis}", getattr(grid, axis), made[axis])
 
 

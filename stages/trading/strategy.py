@@ -119,8 +119,8 @@ def require_forecast(name: str, wanted: Iterable[object], made: pl.Series) -> No
     if known and (unknown := [value for value in wanted if value not in known]):
         listed = ", ".join(str(value) for value in sorted(known))
         raise ConfigurationError(
-            f"{name} asks for {unknown[0]}, but the forecasts have {made.name} {listed}: choose one of these, or add "
-            "it to requests and forecast again."
+            f"{name} asks for {unknown[0]}, but the forecasts have {made.name} {listed}: choose one of these, or let "
+            "enough sessions ask it (requests, calibration.methods, universe.first_session to universe.last_session)."
         )
 
 

@@ -132,12 +132,30 @@ def test_a_walk_forward_is_refused_only_where_no_record_could_hold_it(default, t
     assert bool(problems(changed(default, walk))) == refused
 
 
-@pytest.mark.parametrize(("train", "refused"), [(57, False), (58, True)])
-def test_a_walk_forward_begins_behind_the_longest_history_of_the_grid(default, train, refused):
-    """150 weekdays without 60 of history, 30 held out and 1 embargoed are 59; another embargo lies within."""
+@pytest.mark.parametrize(("train", "refused"), [(77, False), (78, True)])
+def test_a_walk_forward_may_begin_behind_the_shortest_history(default, train, refused):
+    """Of the longer one no symbol may be good enough to trade; then the sweep compares those of 40, 79 sessions."""
     walk = {"split.walk_forward": {"first_train_sessions": train, "fold_sessions": 5}}
-    histories = {"requests.history_days": [40, 60], "sweep.grid.history_days": [40, 60]}
+    histories = {"requests.history_days": [40, 60], "rules.history_days": 60, "sweep.grid.history_days": [40, 60]}
     assert bool(problems(changed(default, walk | histories))) == refused
+
+
+@pytest.mark.parametrize(("days", "refused"), [(118, False), (119, True)])
+def test_the_stated_history_is_asked_in_the_search_span(default, days, refused):
+    """150 weekdays without 30 held out and 1 embargoed are 119: the last of them has 118 before it."""
+    found = problems(changed(default, {"requests.history_days": [40, days], "rules.history_days": days}))
+    assert bool(found) == refused
+    assert not refused or "no session of the search span has rules.history_days 119 before it" in found[0]
+
+
+def test_a_record_without_a_session_to_search_is_no_matter_of_the_history(default):
+    """Its bars may be checked all the same: nothing can be asked."""
+    assert problems(changed(default, {"universe.last_session": "2024-09-13"})) == []
+
+
+def test_a_swept_history_need_not_be_asked_in_the_search_span(default):
+    histories = {"requests.history_days": [40, 200], "sweep.grid.history_days": [40, 200]}
+    assert problems(changed(default, histories)) == []
 
 
 def test_a_snapshot_may_come_as_soon_as_the_volatility_is_known(default):

@@ -2,11 +2,12 @@
 
 import re
 
+import polars as pl
 import pytest
 
 from stages.reporting.comment import Change, Price, light_colours, metrics, png, render_comment
 from stages.reporting.compare import curves
-from tests.reporting.records import gates, key_figures, opened_record, record
+from tests.reporting.records import SESSIONS, gates, key_figures, opened_record, record
 
 BEFORE = {"rmae": 0.95, "sharpe": 1.5, "trades": 60, "verdict": "PASS", "oos_sharpe": 7.77}
 AFTER = BEFORE | {"rmae": 0.92, "verdict": "SEALED", "oos_sharpe": None}
@@ -41,6 +42,13 @@ def test_both_verdicts_stand_first_and_the_price_before_every_figure():
 )
 def test_the_price_is_told_in_calls(price, words):
     assert price.words.startswith(words)
+
+
+def test_both_runs_say_of_which_sessions_their_figures_are():
+    late = record(daily=record().daily.filter(pl.col("session") >= SESSIONS[30]))
+    told = render_comment(change(after=late), {})
+    before, after = (told.index(f"search span {SESSIONS[first]} to {SESSIONS[-1]}") for first in (0, 30))
+    assert told.index("- `main`: ") < before < told.index("- this change: ") < after < told.index("| metric |")
 
 
 def test_a_change_that_could_not_run_to_its_end_is_priced_and_not_judged():

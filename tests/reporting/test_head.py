@@ -175,3 +175,8 @@ def test_a_bar_of_delay_stands_beside_the_verdict_with_what_it_costs_and_leaves(
 def test_without_a_trade_there_is_no_delay_to_tell():
     idle = record(delay=record().delay.with_columns(pl.lit(key_figures(0.0, 0)["trades"]).alias("trades")))
     assert not [name for name, _ in headline(idle).facts if "later" in name]
+
+
+def test_a_symbol_that_is_listed_behind_the_search_span_was_not_tested():
+    unlisted = {name: rows.clear() if name == "STRONG" else rows for name, rows in record().forecasts.items()}
+    assert "the next 10 minutes of WEAK, NULL better than" in short(record(forecasts=unlisted))["Tested"]

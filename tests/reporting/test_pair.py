@@ -4,11 +4,12 @@ import shutil
 from copy import deepcopy
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from stages.reporting.charts import Figure
 from stages.reporting.compare import curves, figures, inputs, params, render_pair, verdicts
-from tests.reporting.records import config, opened_record, record
+from tests.reporting.records import SESSIONS, config, opened_record, record
 
 CHROMIUM = shutil.which("chromium")
 TEN, FIVE = "ten minutes", "five minutes"
@@ -41,6 +42,13 @@ def test_params_come_first_with_both_values_and_a_missing_value_in_words():
         ("rules.max_hold_min", "null", "30"),
         ("sweep.grid.method", '["cqr"]', "(absent)"),
     ]
+
+
+def test_each_run_says_of_which_symbols_and_sessions_it_is():
+    late = record(daily=record().daily.filter(pl.col("session") >= SESSIONS[30]))
+    page = render_pair({TEN: record(), FIVE: late}, DIFFERING)
+    assert f"search span {SESSIONS[0]} to {SESSIONS[-1]}, 60 sessions" in page
+    assert f"search span {SESSIONS[30]} to {SESSIONS[-1]}, 30 sessions" in page
 
 
 def test_runs_that_were_told_the_same_say_so():

@@ -176,6 +176,13 @@ def test_without_a_walk_the_page_says_how_to_ask_for_one():
     assert not section.grids
 
 
+def test_a_walk_without_a_fold_is_told_with_the_sessions_that_it_lacks():
+    split = config()["split"] | {"walk_forward": {"first_train_sessions": 60, "fold_sessions": 5}}
+    section = walk_forward(record(walk_forward=walk().clear(), config=config() | {"split": split}))
+    said = "the first choice needs 60 sessions, then 1 session of embargo and one to trade, and the variants are"
+    assert f"{said} compared on 60 sessions." in text_of(section)
+
+
 def test_gates_stand_with_value_threshold_evidence_and_words():
     rows = gates_section(opened_record()).grids[0].rows
     assert [row.cells[0] for row in rows][:2] == ["controls that hold", "symbols whose forecasts pass"]
@@ -448,7 +455,7 @@ def test_the_probability_of_overfitting_is_a_count_of_halves():
 def test_the_page_says_how_often_widen_is_at_the_end_of_its_grid(grid, told):
     # The record's forecasts by `widen` are a tenth wider than as answered.
     stated = config() | {"calibration": config()["calibration"] | {"method": "widen", "widen_grid": grid}}
-    n = f"{forecasts().filter(method='widen', model='seasonal').height:,}"
+    n = f"{forecasts().filter(method='widen', model='seasonal', horizon_min=10).height:,}"
     assert told.format(n=n) in text_of(coverage(record(config=stated)))
     assert "widen_grid" not in text_of(coverage(record()))
 

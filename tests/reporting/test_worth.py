@@ -81,10 +81,22 @@ def test_of_two_runs_each_verdict_is_a_line_and_other_studies_are_told_to_be_a_c
     another = verdict_with(study_id="w00000000000", state="NOT SHOWN", estimate=None, interval=[None, 0.01])
     section = both_worth({"one": record(), "two": record(worth=another), "early": record(worth=None)})
     one, two, early = (row.cells for row in section.grids[0].rows)
-    assert one[:4] == ("one", "WORTH IT", VERDICT["model"], str(VERDICT["sessions"]))
-    assert one[4].startswith(f"{100 * VERDICT['estimate']:.2f}".rstrip("0"))
-    assert one[6:] == (odds(VERDICT["e_better"]), odds(VERDICT["e_small"]))
-    assert (two[1], two[4], two[5]) == ("NOT SHOWN", MISSING, "… to 1")
-    assert early == ("early", *[MISSING] * 7)
+    assert one[:5] == ("one", "WORTH IT", VERDICT["model"], "distribution, 10 min", str(VERDICT["sessions"]))
+    assert one[5].startswith(f"{100 * VERDICT['estimate']:.2f}".rstrip("0"))
+    assert one[7:] == (odds(VERDICT["e_better"]), odds(VERDICT["e_small"]))
+    assert (two[1], two[5], two[6]) == ("NOT SHOWN", MISSING, "… to 1")
+    assert early == ("early", *[MISSING] * 8)
     assert section.sentences == (OTHER_STUDY,)
     assert both_worth({"one": record(), "same": record()}).sentences == ()
+
+
+def test_two_runs_that_ask_other_questions_say_which():
+    stated = record().config | {"worth": record().config["worth"] | {"notional": 1000.0}}
+    paid = record(worth=verdict_with(decide_by="money"), config=stated)
+    bp, shape = record(worth=verdict_with(decide_by="money")), record(worth=verdict_with(horizon_min=20))
+    lines = [row.cells for row in both_worth({"paid": paid, "bp": bp, "shape": shape}).grids[0].rows]
+    assert [line[3] for line in lines] == [
+        "money, the currency of worth.notional a session",
+        "money, bp a session",
+        "distribution, 20 min",
+    ]

@@ -102,8 +102,7 @@ def test_methods_and_cost_multiples_have_no_neighbours():
 @pytest.mark.parametrize(
     ("axes", "message"),
     [
-        ({"history_days": (40, 41)}, r"sweep\.grid\.history_days asks for 41, but the forecasts have history_days 40"),
-        ({"horizon_min": (7,)}, r"sweep\.grid\.horizon_min asks for 7"),
+        ({"horizon_min": (7,)}, r"sweep\.grid\.horizon_min asks for 7, but the forecasts have horizon_min 10: choose"),
         ({"method": ("split",)}, r"sweep\.grid\.method asks for split"),
     ],
 )
@@ -111,6 +110,19 @@ def test_an_axis_over_forecasts_that_nobody_made_is_refused(axes, message):
     made = table([forecast("A", date(2024, 3, 13), "10:30", (1.0, 2.0, 3.0))])
     with pytest.raises(ConfigurationError, match=message):
         require_swept(strategy("A"), grid(**axes), made)
+
+
+def test_a_history_that_no_session_could_ask_yet_trades_nothing_beside_the_others():
+    bars, forecasts, sessions = random_market(("A",), 30, seed=3)
+    base, market = strategy("A").with_costs(cost_mult=0.0), Market(bars, forecasts, sessions)
+    axes = grid(history_days=(HISTORY, 60))
+    require_swept(base, axes, forecasts)
+    found = [one.strategy for one in combos(base, axes)]
+    assert market.common_to(found).calendar.height == 30
+    asked, unasked = trade_here(found, market)
+    (alone,) = trade_here(found[:1], market)
+    assert asked.net_units.tolist() == alone.net_units.tolist()
+    assert (unasked.trades, unasked.net_units.any()) == (0, False)
 
 
 def test_a_value_named_twice_is_refused():
