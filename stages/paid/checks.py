@@ -184,14 +184,14 @@ def require_not_late(objects: ObjectStore, batch: Batch, timeout_sec: float) -> 
             )
 
 
-def release_late(objects: ObjectStore, key: str) -> int:
-    """Allow every question of this key's late requests to be asked again. Returns how many notes that closes."""
+def release_late(objects: ObjectStore, key: str) -> set[str]:
+    """Allow every question of this key's late requests to be asked again. Returns their keys."""
     open_ = _open(objects)
     calls = {name.split(".", 1)[1] for name in open_ if name.startswith(f"{key}.")}
     ended = [name for name in open_ if name.split(".", 1)[1] in calls]
     for name in ended:
         objects.create(f"{FOLDER}/{name}.{RELEASED}", b"")
-    return len(ended)
+    return {name.partition(".")[0] for name in ended}
 
 
 def _times(notes: list[int]) -> str:

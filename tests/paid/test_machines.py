@@ -189,6 +189,17 @@ def test_a_key_held_by_the_dead_keeps_its_snapshots_others_waiting_not_unbought(
     assert sum(clock.waited) == machines[0].context().api.timeout_sec
 
 
+def test_a_run_that_stops_at_what_another_machine_let_go_of_says_what_is_left(
+    machines: list[ContextFactory], remote: ObjectStore, server: TimeGPTServer
+):
+    other, key = Attempts(remote, "another", 3), asked().question.key
+    begun = other.begin({key: 0}, "2026-11-22/0000-0")
+    clock = During(lambda: other.end(begun, "unknown"))
+    with pytest.raises(BudgetStop, match=r"1 answer was bought and kept in this run\. Left: 1 question in 1 request"):
+        machines[0].backend(clock, scope="remote", per_run=1).answer(questions(["AAA"], range(2)))
+    assert server.sent == 1
+
+
 def test_what_another_machine_lets_go_of_is_bought_in_the_same_run(
     machines: list[ContextFactory], remote: ObjectStore, server: TimeGPTServer
 ):

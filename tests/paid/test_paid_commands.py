@@ -119,7 +119,7 @@ def test_drop_says_what_it_throws_away_and_asks_for_a_second_word(
     code, told = ask(workspace, "drop", key)
     assert code == 0
     assert "AAA at 2024-09-03T14:30:00Z, 1100 rows, 20 minutes ahead, by timegpt-2.1 at stand-in" in told
-    assert "which carried 1 series (1100 tokens in all)" in told
+    assert "which carried 1 series (1,100 input tokens in all)" in told
     assert f"nothing was dropped: `make drop KEY={key} ARGS=--yes` does it" in told
     assert len(context.backend(mode="offline").answer(wanted)) == 2
 
@@ -151,9 +151,11 @@ def test_a_clock_that_is_right_again_is_said_to_the_budget(workspace: Path, cont
 def test_release_lets_a_late_key_be_bought(workspace: Path, context: ContextFactory, server: TimeGPTServer):
     server.seconds = 0.5
     with pytest.raises(ConfigurationError, match="may have been billed once"):
-        context.backend(timeout_sec=0.2).answer([asked()])
+        context.backend(timeout_sec=0.2).answer(questions(["AAA", "BBB", "CCC"], range(1)))
     server.seconds = 0
-    assert ask(workspace, "release", asked().question.key)[0] == 0
+    code, told = ask(workspace, "release", asked().question.key)
+    assert code == 0
+    assert "and 2 more of the same request may be bought again" in told
     assert len(context.backend(timeout_sec=5).answer([asked()])) == 1
 
 
