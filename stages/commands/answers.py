@@ -26,7 +26,7 @@ from stages.io.workspace import store_root
 from stages.paid.answer_store import AnswerStore
 from stages.paid.checks import forget_refused, release_late
 from stages.paid.door import begin_here, ledger_anywhere, store_anywhere
-from stages.paid.identity import LEDGER, known_elsewhere, known_store, known_stores
+from stages.paid.identity import LEDGER, known_elsewhere, known_stores
 from stages.paid.locks import Attempts
 from stages.paid.moving import move_store, store_in
 from stages.paid.records import Record
@@ -103,7 +103,7 @@ def release(key: str) -> None:
     """
     api = read_params(ApiParams)
     objects = ledger_anywhere(api).objects
-    refused, late = forget_refused(known_store(), key), release_late(objects, key)
+    refused, late = forget_refused(objects, key), release_late(objects, key)
     held = Attempts(objects, "release", api.max_attempts).release(key)
     freed = {*refused, *late, *held}
     if not freed:

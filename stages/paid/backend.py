@@ -141,7 +141,7 @@ class PaidBackend:
             self.counts.from_store += len(records)
             rest = batch.without(records)
             if rest.asked:
-                require_not_refused(self.context.store.local, rest)
+                require_not_refused(self.context.ledger.objects, rest)
                 require_not_late(self.context.ledger.objects, rest, self.context.api.timeout_sec)
                 records |= self.buyer.buy(rest, all_or_none=all_or_none)
         return records

@@ -182,7 +182,7 @@ def prove(buyer: Buyer, candidates: Batch) -> bool:
     stored = store.get([one.key for one in candidates.questions])
     comparison = comparison_of(candidates, stored)
     unanswered = comparison.batch.without(stored)
-    require_not_refused(store.local, unanswered)
+    require_not_refused(buyer.context.ledger.objects, unanswered)
     require_not_late(buyer.context.ledger.objects, comparison.batch, buyer.context.api.timeout_sec)
     key, together, again = comparison.chosen.question.key, len(comparison.batch.asked), comparison.answered
     buyer.counts.questions, buyer.counts.from_store = together, together - len(unanswered.asked)
