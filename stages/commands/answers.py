@@ -26,7 +26,7 @@ from stages.io.workspace import store_root
 from stages.paid.answer_store import AnswerStore
 from stages.paid.checks import forget_refused, release_late
 from stages.paid.door import begin_here, ledger_anywhere, store_anywhere
-from stages.paid.identity import LEDGER, known_elsewhere, known_store, known_stores
+from stages.paid.identity import LEDGER, known_elsewhere, known_stores
 from stages.paid.locks import Attempts
 from stages.paid.moving import move_store, store_in
 from stages.paid.records import Record
@@ -84,7 +84,7 @@ def drop(key: str, *, yes: bool = False) -> None:
 
 def _described(record: Record) -> str:
     question: dict[str, Any] = json.loads(record.question)
-    tokens = "tokens unknown" if record.input_tokens is None else f"{record.input_tokens} tokens"
+    tokens = "input tokens unknown" if record.input_tokens is None else f"{record.input_tokens:,} input tokens"
     values = [value for level in record.values_bp for value in level]
     bought = f"paid {record.paid_utc[:19]}Z with request {record.call}, which carried {record.series_in_call} series "
     made = f"computed {record.paid_utc[:19]}Z" if record.is_computed else f"{bought}({tokens} in all)"
@@ -103,10 +103,10 @@ def release(key: str) -> None:
     """
     api = read_params(ApiParams)
     objects = ledger_anywhere(api).objects
-    refused = forget_refused(known_store(), key)
+    refused, late = forget_refused(objects, key), release_late(objects, key)
     held = Attempts(objects, "release", api.max_attempts).release(key)
-    freed = {*refused, *held}
-    if not release_late(objects, key) and not freed:
+    freed = {*refused, *late, *held}
+    if not freed:
         raise ConfigurationError(f"nothing holds back the key {key}: `make plan` tells what a run would buy.")
     others = f" and {len(freed) - 1} more of the same request" if len(freed) > 1 else ""
     print(f"release: {key}{others} may be bought again; it may have been paid before, see `make spend`.")

@@ -82,8 +82,7 @@ def _tell(price: Price, study: Study) -> None:
     print(f"  answered here      {price.local:>7}")
     print(f"  on the remote      {price.remote:>7}")
     print(f"  to buy             {price.missing:>7}")
-    each = one_per(price.batches)
-    print(f"  requests           {price.requests:>7}  {each}" + (", one for the model's facts" * price.facts))
+    print(f"  requests           {price.requests:>7}  {one_per(price.batches, price.facts)}")
     if fewer := price.packed_requests not in {None, price.requests}:
         print(
             f"  requests, packed   {price.packed_requests:>7}  with api.pack=snapshots, after `make prove-independence`"
@@ -179,8 +178,7 @@ def _compared(usage: Mapping[str, Any], ledger: Ledger) -> str:
     month, by_month = ledger.days.today()[:7], usage.get("month")
     fields = by_month if isinstance(by_month, dict) else {}
     counts = [value for name, value in fields.items() if name != "limit" and type(value) is int]
-    rows = [ledger.days.of(day) for day in ledger.days.begun() if day.startswith(month)]
-    ours = sum(held(row.taken()) for row in rows)
+    ours = sum(held(ledger.days.of(day).taken()) for day in ledger.days.in_month(month))
     if len(counts) != 1:
         return f"usage: the ledger counts {ours} requests in {month} (UTC); the vendor says {by_month} of its month."
     limit = f" of {fields['limit']}" if "limit" in fields else ""

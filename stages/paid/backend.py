@@ -28,7 +28,7 @@ from stages.paid.context import Counts, PurchaseContext
 from stages.paid.limits import Period, amount, needed
 from stages.paid.locks import lock
 from stages.paid.model_facts import require_agreement
-from stages.paid.pricing import fitting, further_ahead, keys_in, require_same_clock
+from stages.paid.pricing import fitting, further_ahead, keys_in, missing_facts, require_same_clock
 from stages.paid.purchase import Buyer
 from stages.paid.records import Record
 from stages.paid.units import most
@@ -90,15 +90,14 @@ class PaidBackend:
         self._require_facts(first)
         records: dict[str, Record] = {}
         elsewhere: list[Batch] = []
-        for batch in progress(batches, "buying"):
-            try:
+        try:
+            for batch in progress(batches, "buying"):
                 records |= self._bought(batch)
-            except BudgetStop as stop:
-                left = [batch.without(records) for batch in batches]
-                raise BudgetStop(f"{str(stop).rstrip('.')}. {self._left_over(left)}") from stop
-            if (rest := batch.without(records)).asked:
-                elsewhere.append(rest)
-        return records | self._bought_elsewhere(elsewhere)
+                if (rest := batch.without(records)).asked:
+                    elsewhere.append(rest)
+            return records | self._bought_elsewhere(elsewhere)
+        except BudgetStop as stop:
+            raise BudgetStop(f"{str(stop).rstrip('.')}. {self._left_over(batches, records)}") from stop
 
     def prove_independence(self, asked: Sequence[Asked]) -> bool:
         """Whether the service answers each question independently of its batch. Asked once, within the budget."""
@@ -116,7 +115,6 @@ class PaidBackend:
             return bool(proof["independent"])
         require_sendable([candidates], self.context.forecaster)
         self.context.store.local.require_writable([path_of_proof(first)])
-        self.counts.questions = len(candidates.asked)
         with self._recorded():
             self._require_facts(first)
             with self._claimed(candidates):
@@ -130,7 +128,7 @@ class PaidBackend:
         money = f", {amount(costs.money)} {self.context.api.tariff.currency}" if self.context.api.tariff else ""
         say_aside(f"A canary costs 1 request, at most {costs.tokens:,} tokens{money}.")
         require_sendable([batch], self.context.forecaster)
-        self.counts.questions = 1
+        self.counts.questions = self.counts.from_store = 1
         with self._recorded():
             self._require_facts(batch.questions[0])
             with self._claimed(batch):
@@ -140,9 +138,10 @@ class PaidBackend:
         """The batch's answers; those that another run bought meanwhile come from the store."""
         with self._claimed(batch):
             records = self.context.store.get([question.key for question in batch.questions])
+            self.counts.from_store += len(records)
             rest = batch.without(records)
             if rest.asked:
-                require_not_refused(self.context.store.local, rest)
+                require_not_refused(self.context.ledger.objects, rest)
                 require_not_late(self.context.ledger.objects, rest, self.context.api.timeout_sec)
                 records |= self.buyer.buy(rest, all_or_none=all_or_none)
         return records
@@ -223,22 +222,22 @@ class PaidBackend:
     def _offline(self, batches: list[Batch]) -> str:
         questions = [question for batch in batches for question in batch.questions]
         first, longer = questions[0], fitting(self.context.store, further_ahead(questions))
-        batches = as_sent(batches, self.context.api.pack)
+        batches, facts = as_sent(batches, self.context.api.pack), missing_facts(self.context.store, first)
         return (
             f"{len(questions)} of {self.counts.questions} questions have no stored answer (the first: {first.place}) "
             f"and api.mode offline buys nothing. They would cost "
-            f"{count(len(batches), 'request')}, {one_per(batches)}: run `make plan`, then set api=online, or narrow "
-            f"requests.first_session and requests.last_session. {longer}".rstrip()
+            f"{count(len(batches) + facts, 'request')}, {one_per(batches, facts)}: run `make plan`, then set "
+            f"api=online, or narrow requests.first_session and requests.last_session. {longer}".rstrip()
         )
 
     def _kept(self) -> str:
         return f"{count(self.counts.bought, 'answer was', 'answers were')} bought and kept"
 
-    def _left_over(self, batches: list[Batch]) -> str:
-        """What is still to buy, and how long that takes under the limits."""
-        api = self.context.api
-        here = keys_in(self.context.store.local, (one.key for batch in batches for one in batch.questions))
-        left = [rest for batch in batches if (rest := batch.without(here)).asked]
+    def _left_over(self, batches: list[Batch], records: Mapping[str, Record]) -> str:
+        """What is still to buy, in the requests of the next run, and how long that takes under the limits."""
+        api, asked = self.context.api, [one for batch in batches for one in batch.without(records).asked]
+        here = keys_in(self.context.store.local, (one.question.key for one in asked))
+        left = as_sent(per_snapshot(one for one in asked if one.question.key not in here), api.pack)
         periods: dict[Period, int | None] = {}
         with suppress(OSError, PipelineError):  # the ledger itself may be what stopped the run
             periods = needed(self.context.ledger.used(), [most(batch.questions, api.tariff) for batch in left])
@@ -250,7 +249,7 @@ class PaidBackend:
             end = f"A request alone is beyond a limit: raise it{' or set api.pack to none' * (api.pack != 'none')}."
         return (
             f"Stopped before the next request; {self._kept()} in this run. Left: "
-            f"{count(sum(len(batch.asked) for batch in left), 'question')} in {count(len(left), 'request')}; runs "
+            f"{count(len(asked) - len(here), 'question')} in {count(len(left), 'request')}; runs "
             f"needed: {_rounds(len(left), api.per_run)} (api.per_run {api.per_run}){in_periods}. {end}"
         )
 

@@ -182,9 +182,10 @@ def prove(buyer: Buyer, candidates: Batch) -> bool:
     stored = store.get([one.key for one in candidates.questions])
     comparison = comparison_of(candidates, stored)
     unanswered = comparison.batch.without(stored)
-    require_not_refused(store.local, unanswered)
-    require_not_late(buyer.context.ledger.objects, unanswered, buyer.context.api.timeout_sec)
+    require_not_refused(buyer.context.ledger.objects, unanswered)
+    require_not_late(buyer.context.ledger.objects, comparison.batch, buyer.context.api.timeout_sec)
     key, together, again = comparison.chosen.question.key, len(comparison.batch.asked), comparison.answered
+    buyer.counts.questions, buyer.counts.from_store = together, together - len(unanswered.asked)
     requests = "2 requests: one question alone, then" if key not in stored else "1 request:"
     say_aside(
         f"This proof costs {requests} {together} in one batch; {len(again)} of them already have an answer and are "
@@ -238,6 +239,7 @@ def ask_again(buyer: Buyer, batch: Batch, stored: Mapping[str, Record]) -> Canar
     """Ask a canary's question again, and compare."""
     question = batch.questions[0]
     record, proof = stored[question.key], proof_of(buyer.context.store, question)
+    require_not_late(buyer.context.ledger.objects, batch, buyer.context.api.timeout_sec)
     try:
         answered = buyer.ask(batch, again=[question.key])
     except RequestFailed as failure:

@@ -18,7 +18,8 @@ from stages.forecasting.backend import Asked
 from stages.paid.units import most
 from stages.questions.question import Question
 
-BYTES_PER_VALUE = 12  # a float32 in JSON with its comma, at most
+BYTES_PER_VALUE = 12  # of `y`, millionths of a bp as a float32 in JSON with its comma, at most
+BYTES_PER_EXOGENOUS = 17  # any float32, as -0.0000012345678
 PACKED_BYTES = 10_000_000  # limits what one lost reply costs; the service accepts twenty times as much
 PACKED_SNAPSHOTS = 250  # each needs an open lock file
 JOINT_OPTIONS = ("finetune_steps", "multivariate")
@@ -43,8 +44,12 @@ class Batch:
     @property
     def size(self) -> int:
         """An upper bound of the request's JSON. *Units*: bytes."""
-        columns = (1 + len(one.hist_exog) + len(one.futr_exog) for one in self.questions)
-        return sum(one.rows * width * BYTES_PER_VALUE for one, width in zip(self.questions, columns, strict=True))
+        return sum(
+            one.rows * BYTES_PER_VALUE
+            + (one.rows * len(one.hist_exog + one.futr_exog) + one.horizon_min * len(one.futr_exog))
+            * BYTES_PER_EXOGENOUS
+            for one in self.questions
+        )
 
     def without(self, keys: Container[str]) -> "Batch":
         """The questions whose keys are not among these."""
@@ -65,12 +70,13 @@ def joint_options(question: Question) -> list[str]:
     return [name for name in JOINT_OPTIONS if question.options.get(name)]
 
 
-def one_per(batches: Sequence[Batch]) -> str:
-    """How many questions a request holds, in words."""
+def one_per(batches: Sequence[Batch], facts: int = 0) -> str:
+    """How many questions a request holds, in words; `facts` of the requests ask for those of the model."""
+    about_model = ", one for the model's facts" * facts
     if any(len(batch.snapshots) > 1 for batch in batches):
-        return "packed, since api.pack is snapshots"
+        return f"packed, since api.pack is snapshots{about_model}"
     joint = [name for batch in batches[:1] for name in joint_options(batch.questions[0])]
-    return f"one per question, since forecaster.{joint[0]} is set" if joint else "one per snapshot"
+    return (f"one per question, since forecaster.{joint[0]} is set" if joint else "one per snapshot") + about_model
 
 
 def is_packable(question: Question) -> bool:

@@ -1,10 +1,10 @@
 """Checks before a request: it must be sendable, finite, not refused before, and not late before.
 
-The service's refusals are remembered by key in `refused/<key>.txt`; such a question is not asked again. A request whose
-answer did not come in time may have been billed, so it is remembered too: an empty file
-`late/<key>.<day>.<reservation>.<timeout in ms>` beside the ledger, which a second file with the ending `.released`
-closes. A late key is asked again when `api.timeout_sec` is longer than at every earlier attempt, or after `make release
-KEY=`. Nothing is deleted.
+The service's refusals are remembered by key in `refused/<key>.txt` beside the ledger, so by all machines that share it;
+such a question is not asked again. `make release KEY=` empties the file. A request whose answer did not come in time
+may have been billed, so it is remembered too: an empty file `late/<key>.<day>.<reservation>.<timeout in ms>`, which a
+second file with the ending `.released` closes. A late key is asked again when `api.timeout_sec` is longer than at every
+earlier attempt, or after `make release KEY=`. Nothing is deleted.
 
 *Errors*: `ConfigurationError` (exit 5) for questions that the service would refuse, refused before, or did not answer
 within a timeout as long as the present one; `DataContractError` (exit 2) for values that JSON cannot carry. All come
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from stages.errors import ConfigurationError, DataContractError
 from stages.forecasting.backend import Asked
-from stages.io.object_store import LocalStore, ObjectStore, make_folder, plain_words
+from stages.io.object_store import ObjectStore, make_folder, plain_words
 from stages.paid.answer_store import AnswerStore
 from stages.paid.batches import Batch
 from stages.params.forecaster import ForecasterParams
@@ -92,30 +92,33 @@ def room_for(batch: Batch, store: AnswerStore) -> IO[bytes]:
         return file
 
 
-def require_not_refused(objects: LocalStore, batch: Batch) -> None:
+def require_not_refused(objects: ObjectStore, batch: Batch) -> None:
     """A question that the service refused for its content is not asked again."""
+    notes = objects.read_many(f"refused/{question.key}.txt" for question in batch.questions)
     for question in batch.questions:
-        if (note := objects.read(f"refused/{question.key}.txt")) is not None:
+        if note := notes.get(f"refused/{question.key}.txt"):
             raise ConfigurationError(
                 f"{question.place} was refused before: {_text(note).partition(MARK)[0]} `make release "
                 f"KEY={question.key}` allows it to be asked again."
             )
 
 
-def remember_refused(objects: LocalStore, question: Question, reason: str, refusal: str) -> None:
+def remember_refused(objects: ObjectStore, question: Question, reason: str, refusal: str) -> None:
     """Record a question that the service refused when asked alone, and the refusal it belongs to."""
-    objects.create(f"refused/{question.key}.txt", f"{reason}{MARK}{refusal}\n".encode())
+    name, note = f"refused/{question.key}.txt", f"{reason}{MARK}{refusal}\n".encode()
+    if not objects.create(name, note):
+        objects.swap(name, b"", note)
 
 
-def forget_refused(objects: LocalStore, key: str) -> list[str]:
+def forget_refused(objects: ObjectStore, key: str) -> list[str]:
     """Forget the refusal of a key, and of every other key of the same refusal. Returns these keys."""
-    notes = {name: _text(objects.read(f"refused/{name}") or b"") for name in objects.names("refused")}
-    refusals = {name: note.partition(MARK)[2] or note for name, note in notes.items()}
-    same = [name for name, refusal in refusals.items() if refusal == refusals.get(f"{key}.txt")]
+    found = objects.read_many(f"refused/{name}" for name in objects.names("refused"))
+    notes = {name: note for name, note in found.items() if note}
+    refusals = {name: _text(note).partition(MARK)[2] or _text(note) for name, note in notes.items()}
+    same = [name for name, refusal in refusals.items() if refusal == refusals.get(f"refused/{key}.txt")]
     for name in same:
-        with plain_words(objects.root / "refused" / name):
-            (objects.root / "refused" / name).unlink(missing_ok=True)
-    return [name.removesuffix(".txt") for name in same]
+        objects.swap(name, notes[name], b"")
+    return [name.removeprefix("refused/").removesuffix(".txt") for name in same]
 
 
 def _text(note: bytes) -> str:
@@ -184,14 +187,14 @@ def require_not_late(objects: ObjectStore, batch: Batch, timeout_sec: float) -> 
             )
 
 
-def release_late(objects: ObjectStore, key: str) -> int:
-    """Allow every question of this key's late requests to be asked again. Returns how many notes that closes."""
+def release_late(objects: ObjectStore, key: str) -> set[str]:
+    """Allow every question of this key's late requests to be asked again. Returns their keys."""
     open_ = _open(objects)
     calls = {name.split(".", 1)[1] for name in open_ if name.startswith(f"{key}.")}
     ended = [name for name in open_ if name.split(".", 1)[1] in calls]
     for name in ended:
         objects.create(f"{FOLDER}/{name}.{RELEASED}", b"")
-    return len(ended)
+    return {name.partition(".")[0] for name in ended}
 
 
 def _times(notes: list[int]) -> str:

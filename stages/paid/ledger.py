@@ -158,14 +158,11 @@ class Ledger:
     def _in_month(self, day: str, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
         """What counts against a month: its flat price, its reservations, and requests of days before it had a limit."""
         month = day[:7]
-        moved = {of for to, of in self.days.moved() if to.startswith(month) and not of.startswith(month)}
         total = self.limits.flat + self._units(self.days.of_month(day), taken, caps)
-        for one in self.days.begun():
-            if one in moved:
-                log = self.days.of(one)
-                total += self._sum(log, log.notes(log.taken()))
-            elif one.startswith(month):
-                total += self._before_the_limit(one, day)
+        for one in self.days.in_month(month):
+            log = self.days.of(one)
+            of_this = one.startswith(month)
+            total += self._before_the_limit(one, day) if of_this else self._sum(log, log.notes(log.taken()))
         return total
 
     def _before_the_limit(self, one: str, today: str) -> Units:

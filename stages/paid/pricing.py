@@ -155,18 +155,22 @@ def price(
     """The price of these questions for this store; `tariff` and `pack` as in section `api`."""
     answered = set(store.get(sorted({question.key for question in questions})))
     missing = [Asked(question, no_rows) for question in questions if question.key not in answered]
-    first = questions[0]
-    facts_known = is_azure(first.deployment) or read_note(store, path_of_facts(first), parse_facts) is not None
     return Price(
         questions=len(questions),
         local=len(answered) - store.hits_remote,
         remote=store.hits_remote,
         batches=tuple(as_sent(per_snapshot(missing), pack)),
-        facts=0 if facts_known or not missing else 1,
+        facts=missing_facts(store, questions[0]) if missing else 0,
         repeated=schedule.filter(pl.col("status") == "ok").height - len(questions),
         span=paid_span(schedule, answered),
         tariff=tariff,
     )
+
+
+def missing_facts(store: AnswerStore, question: Question) -> int:
+    """How many requests for the model's facts come before the first question that is bought: 1, or 0 if known."""
+    known = is_azure(question.deployment) or read_note(store, path_of_facts(question), parse_facts) is not None
+    return 0 if known else 1
 
 
 def paid_span(schedule: pl.DataFrame, paid: set[str]) -> tuple[str, str] | None:

@@ -237,7 +237,7 @@ class Buyer:
         """Remember a question that was refused alone. Returns the error for the user."""
         question = one.question
         try:
-            remember_refused(self.context.store.local, question, str(failure.error), refusal)
+            remember_refused(self.context.ledger.objects, question, str(failure.error), refusal)
         except PipelineError as error:
             say_aside(error)
         return ConfigurationError(

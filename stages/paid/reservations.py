@@ -188,6 +188,11 @@ class Days:
         """Days that count another day's requests, and those other days."""
         return [(to, of) for to, _, of in (name.partition("--") for name in self.objects.names(MOVED))]
 
+    def in_month(self, month: str) -> list[str]:
+        """Every day whose requests count in a month: its own, and those that a fast clock ran ahead into from it."""
+        moved = [of for to, of in self.moved() if to.startswith(month) and not of.startswith(month)]
+        return [*(day for day in self.begun() if day.startswith(month)), *moved]
+
     def right_clock(self, run: str) -> dict[str, int]:
         """Count the requests of days ahead of the clock on today; how many, by day."""
         today = self.clock.now().date().isoformat()

@@ -54,15 +54,17 @@ def parse_units(document: Mapping[str, Any]) -> Units:
 
 
 def units_of(note: Mapping[str, Any], tariff: Tariff | None) -> Units:
-    """What a reservation counts; for one of an earlier version, as far as it says what was sent."""
+    """What a reservation counts; for one of an earlier version, as far as it says what was sent.
+
+    It may be older than the tariff, under which a value may be more tokens.
+    """
     series = note.get("series", 0)
-    if "units" in note:
-        units = parse_units(note["units"])
-        tokens = {name: getattr(units, name) for name in TOKENS}
-        return replace(units, money=max(units.money, _money(tokens, series, tariff)))  # it may be older than the tariff
-    returned = series * note.get("horizon_min", 0) * _values_a_step(note.get("levels", []))
-    tokens = {"input_tokens": max(note.get("rows", 0), note.get("input_tokens") or 0), "output_tokens": returned}
-    return Units(1, **tokens, money=_money({"finetune_tokens": 0, **tokens}, series, tariff))
+    values = series * note.get("horizon_min", 0) * _values_a_step(note.get("levels", []))
+    sent = max(note.get("rows", 0), note.get("input_tokens") or 0)
+    units = parse_units(note["units"]) if "units" in note else Units(1, sent, values)
+    more = max(values * _tokens_each(tariff) / max(units.output_tokens, 1), Decimal(1))
+    tokens = {name: _whole(getattr(units, name) * more) for name in TOKENS}
+    return replace(units, **tokens, money=max(units.money, _money(tokens, series, tariff)))
 
 
 def most(questions: Sequence[Question], tariff: Tariff | None) -> Units:
@@ -102,11 +104,16 @@ def _values_a_step(levels: Sequence[int]) -> int:
 
 
 def _units(questions: Sequence[Question], sent: int, returned: int, tariff: Tariff | None) -> Units:
-    each = (tariff.tokens_per_value if tariff else None) or Decimal(1)
+    each = _tokens_each(tariff)
     steps = int(questions[0].options.get("finetune_steps", 0)) if questions else 0
     counts = (sent, returned, sent * steps)
     tokens = {name: _whole(count * each) for name, count in zip(TOKENS, counts, strict=True)}
     return Units(1, **tokens, money=_money(tokens, len(questions), tariff))
+
+
+def _tokens_each(tariff: Tariff | None) -> Decimal:
+    """The most tokens that a value sent or returned counts as."""
+    return (tariff.tokens_per_value if tariff else None) or Decimal(1)
 
 
 def _money(tokens: Mapping[str, int], series: int, tariff: Tariff | None) -> Decimal:

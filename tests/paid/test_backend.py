@@ -116,6 +116,12 @@ def test_a_miss_offline_counts_packed_requests_where_snapshots_are_packed(contex
         contexts.backend(mode="offline", pack="snapshots").answer(questions(["AAA", "BBB"], range(3)))
 
 
+def test_a_miss_offline_prices_the_models_facts_as_the_plan_does(contexts: ContextFactory):
+    contexts.know_model = False
+    with pytest.raises(BudgetStop, match="would cost 4 requests, one per snapshot, one for the model's facts: run"):
+        contexts.backend(mode="offline").answer(questions(["AAA"], range(3)))
+
+
 def test_a_run_stops_at_its_limit_and_the_next_goes_on(contexts: ContextFactory, server: TimeGPTServer):
     wanted = questions(["AAA", "BBB"], range(5))
     with pytest.raises(BudgetStop, match=r"Left: 6 questions in 3 requests; runs needed: 2 "):
@@ -374,6 +380,24 @@ def test_a_signal_ends_the_check_before_the_first_request_at_once(contexts: Cont
         for one, handler in handlers.items():
             signal.signal(one, handler)
     assert (checked, server.sent) == (["AAA"], 0)
+
+
+def test_what_another_run_bought_meanwhile_came_from_the_store(contexts: ContextFactory, server: TimeGPTServer):
+    """Of four snapshots the other run buys two while the first is asked: one is sent for each of the rest."""
+    wanted, other = questions(["AAA", "BBB"], range(4)), contexts.backend()
+
+    def meanwhile() -> None:
+        server.on_arrival = lambda: None
+        server._lock.release()
+        other.answer(questions(["AAA", "BBB"], range(2, 4)))
+        server._lock.acquire()
+
+    server.on_arrival = meanwhile
+    buyer = contexts.backend()
+    assert len(buyer.answer(wanted)) == 8
+    assert server.sent == 4
+    assert buyer.took == {"calls": 2, "bought": 4, "hits": "50.0%"}
+    assert other.took == {"calls": 2, "bought": 4, "hits": "0.0%"}
 
 
 def test_each_run_leaves_one_line_of_history(contexts: ContextFactory, server: TimeGPTServer):

@@ -13,7 +13,8 @@ import pytest
 from stages.errors import BudgetStop, ConfigurationError
 from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
-from stages.paid import batch_invariance
+from stages.paid import batch_invariance, batches
+from stages.paid.batch_invariance import record_invariance
 from stages.paid.batches import calls_by_session, per_snapshot
 from stages.paid.locks import Attempts
 from stages.paid.model_facts import identity
@@ -338,6 +339,38 @@ def test_a_proof_needs_company(contexts: ContextFactory, server: TimeGPTServer):
     with pytest.raises(ConfigurationError, match="there is only one question"):
         contexts.backend().prove_independence([asked()])
     assert server.sent == 0
+
+
+def test_a_proof_and_a_canary_are_on_record_with_the_questions_that_they_asked(
+    contexts: ContextFactory, server: TimeGPTServer
+):
+    """Of twelve stored questions four are asked again; with six stored of twelve, one of these and six new ones."""
+    for stored, told in ((12, (4, 4, 0)), (6, (7, 1, 6)), (0, (8, 0, 8))):
+        one = replace(contexts, root=contexts.root / str(stored))
+        one.backend().answer(questions(["AAA"], range(stored)))
+        proving, before = one.backend(), server.series_billed.total()
+        proving.prove_independence(questions(["AAA"], range(12)))
+        counts = proving.counts
+        assert (counts.questions, counts.from_store, counts.bought) == told
+        paid_again = server.series_billed.total() - before - counts.bought
+        assert paid_again == max(counts.from_store, int(stored == 0))  # the compared question is asked both ways
+        asking = one.backend()
+        asking.ask_canary(questions(["AAA"], range(12)))
+        assert asking.took == {"calls": 1, "bought": 0, "hits": "100.0%"}
+
+
+def test_what_a_packed_run_leaves_is_counted_as_the_next_run_packs_it(
+    contexts: ContextFactory, server: TimeGPTServer, monkeypatch: pytest.MonkeyPatch
+):
+    """Three snapshots of four are refused together; of their halves one is sent. The rest travels with the fourth."""
+    wanted = questions(["AAA", "BBB"], range(4))
+    record_invariance(contexts.context().store, wanted[0].question, 0.0, wanted[0].question.key)
+    monkeypatch.setattr(batches, "PACKED_SNAPSHOTS", 3)
+    server.next("413")
+    with pytest.raises(BudgetStop, match=r"3 answers were bought .*Left: 5 questions in 1 request; runs needed: 1 "):
+        contexts.backend(pack="snapshots", per_run=2).answer(wanted)
+    contexts.backend(pack="snapshots").answer(wanted)
+    assert server.sent == 3
 
 
 def test_a_packed_run_stops_at_its_budget_too(contexts: ContextFactory, server: TimeGPTServer):

@@ -1,5 +1,6 @@
 """What a reply, a note, a request and a clock may just be, and what they may just not be."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
-from stages.paid import batches
+from stages.paid import batches, timegpt
 from stages.paid.answer_store import AnswerStore
 from stages.paid.batch_invariance import TOLERANCE, difference_of, record_invariance
 from stages.paid.batches import packed, per_snapshot
@@ -134,7 +136,22 @@ def test_requests_are_packed_up_to_as_many_snapshots_and_bytes_as_may_travel(mon
 def test_a_question_with_columns_is_so_many_times_as_large():
     (plain,) = per_snapshot([asked()])
     question = replace(asked().question, hist_exog=("a", "b"), futr_exog=("c",), features_sha256="x")
-    assert replace(plain, asked=(replace(plain.asked[0], question=question),)).size == 4 * plain.size == 4 * ROWS * 12
+    assert replace(plain, asked=(replace(plain.asked[0], question=question),)).size == ROWS * (12 + 3 * 17) + 20 * 17
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-6, 1e-9])
+def test_no_request_is_larger_than_was_reckoned(
+    scale: float, contexts: ContextFactory, monkeypatch: pytest.MonkeyPatch
+):
+    """As the SDK writes it, with columns as small as features; the words beside the numbers take under 500."""
+    window, sent = asked().window(), list[bytes]()
+    wide = replace(window, hist_exog=np.random.default_rng(1).normal(0, scale, (window.rows, 2)))
+    one = Asked(replace(asked().question, hist_exog=("a", "b")), lambda: wide)
+    plain = timegpt._plain
+    monkeypatch.setattr(timegpt, "_plain", lambda request: sent.append(plain(request)) or sent[-1])
+    contexts.backend().answer([one])
+    assert len(json.loads(sent[0])["series"]["X"]) == 2
+    assert len(sent[0]) - 500 <= per_snapshot([one])[0].size
 
 
 def test_histories_of_one_symbol_go_one_after_the_other_the_shortest_first():

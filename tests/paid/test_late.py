@@ -56,7 +56,7 @@ def test_one_release_frees_all_keys_of_the_request(contexts: ContextFactory, slo
     with pytest.raises(ConfigurationError):
         contexts.backend(timeout_sec=0.5).answer(pair)
     objects = contexts.context().store.local
-    assert [release_late(objects, KEY), release_late(objects, KEY)] == [2, 0]
+    assert [release_late(objects, KEY), release_late(objects, KEY)] == [{one.question.key for one in pair}, set()]
     slow.seconds = 0
     assert len(contexts.backend(timeout_sec=10).answer(pair)) == 2
 
@@ -68,6 +68,21 @@ def test_another_snapshot_is_not_held_back(contexts: ContextFactory, slow: TimeG
     assert len(contexts.backend(timeout_sec=5).answer([asked(snapshot=1)])) == 1
     with pytest.raises(ConfigurationError, match="may have been billed once"):
         contexts.backend(timeout_sec=0.2).answer([asked()])
+
+
+@pytest.mark.parametrize("again", ["ask_canary", "prove_independence"])
+def test_what_is_asked_a_second_time_and_comes_late_is_not_asked_again_either(
+    again: str, contexts: ContextFactory, server: TimeGPTServer
+):
+    pair = questions(["AAA", "BBB"], range(1))
+    contexts.backend().answer(pair)
+    server.seconds = 0.5
+    for _ in range(3):
+        with pytest.raises(ConfigurationError, match="may have been billed once"):
+            getattr(contexts.backend(timeout_sec=0.2), again)(pair)
+    assert server.sent == 2
+    server.seconds = 0
+    assert getattr(contexts.backend(timeout_sec=5), again)(pair)
 
 
 def test_machines_with_one_budget_know_of_each_others_late_requests(

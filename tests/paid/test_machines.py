@@ -14,12 +14,13 @@ import httpx
 import pytest
 from gcsfs import retry
 
-from stages.errors import BudgetStop
+from stages.errors import BudgetStop, ConfigurationError
 from stages.io.bucket_store import BucketStore, open_remote
 from stages.io.clock import SystemClock
 from stages.io.object_store import LocalStore, ObjectStore
 from stages.io.workspace import Remote
 from stages.paid import backend
+from stages.paid.checks import forget_refused
 from stages.paid.locks import Attempts, home_of
 from stages.paid.records import checked, path_of
 from stages.paid.reservations import ReservationLog, held
@@ -187,6 +188,35 @@ def test_a_key_held_by_the_dead_keeps_its_snapshots_others_waiting_not_unbought(
         machines[0].backend(clock, scope="remote").answer(questions(["AAA", "BBB", "CCC"], range(1)))
     assert [len(body["series"]["sizes"]) for body in server.bodies] == [2]
     assert sum(clock.waited) == machines[0].context().api.timeout_sec
+
+
+def test_what_was_refused_to_one_machine_is_asked_by_none_until_it_is_released(
+    machines: list[ContextFactory], remote: ObjectStore, server: TimeGPTServer
+):
+    key = asked().question.key
+    server.next("422")
+    for told in ("422", "was refused before"):
+        for one in machines if told != "422" else machines[:1]:
+            with pytest.raises(ConfigurationError, match=told):
+                one.backend(scope="remote").answer([asked()])
+    assert server.sent == 1
+    assert [forget_refused(remote, key), forget_refused(remote, key)] == [[key], []]
+    server.next("422")
+    with pytest.raises(ConfigurationError, match="422"):
+        machines[1].backend(scope="remote").answer([asked()])
+    assert forget_refused(remote, key) == [key]
+    assert len(machines[0].backend(scope="remote").answer([asked()])) == 1
+
+
+def test_a_run_that_stops_at_what_another_machine_let_go_of_says_what_is_left(
+    machines: list[ContextFactory], remote: ObjectStore, server: TimeGPTServer
+):
+    other, key = Attempts(remote, "another", 3), asked().question.key
+    begun = other.begin({key: 0}, "2026-11-22/0000-0")
+    clock = During(lambda: other.end(begun, "unknown"))
+    with pytest.raises(BudgetStop, match=r"1 answer was bought and kept in this run\. Left: 1 question in 1 request"):
+        machines[0].backend(clock, scope="remote", per_run=1).answer(questions(["AAA"], range(2)))
+    assert server.sent == 1
 
 
 def test_what_another_machine_lets_go_of_is_bought_in_the_same_run(

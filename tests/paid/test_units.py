@@ -80,6 +80,21 @@ def test_the_plan_is_the_bill_and_the_ledger_says_the_same(
     assert used["api.money_per_month"] == bill + stated.flat_per_month
 
 
+@pytest.mark.parametrize("each", ["0.5", "1", "2.5", "4"])
+@pytest.mark.parametrize("told", [1, 4])
+def test_requests_from_before_the_tariff_count_by_it(
+    contexts: ContextFactory, server: TimeGPTServer, clock: Any, each: str, told: int
+):
+    """Never less than was reckoned or told: the service tells one token a value, or four."""
+    server.tell = {"input_tokens": 2 * ROWS * told, "output_tokens": 2 * 140 * told}
+    contexts.backend(clock).answer(questions(["AAA", "BBB"], range(1)))
+    counted = max(Decimal(each), told)
+    tokens, money = 2 * TOKENS_EACH * counted, 2 * (ROWS * 5 + 140 * Decimal("20.5")) * counted / 1_000_000
+    stated = {"tokens_per_day": 10**9, "money_per_month": 9, "tariff": {**METERED, "tokens_per_value": each}}
+    used = {cap.name: units for cap, units in contexts.context(clock, **stated).ledger.used()}
+    assert (used["api.tokens_per_day"].tokens, used["api.money_per_month"].money) == (tokens, money)
+
+
 def test_where_the_tariff_leaves_the_tokens_open_the_price_is_a_range_around_both_ways_to_count(server: TimeGPTServer):
     tariff = Tariff(**{**METERED, "tokens_per_value": None})
     wanted = [with_columns(one).question for one in questions(["AAA", "BBB"], range(1))]

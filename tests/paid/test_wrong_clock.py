@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stages.commands.spending import _compared
 from stages.errors import BudgetStop, ConfigurationError
 from tests.support.contexts import ContextFactory, asked, questions
 from tests.support.timegpt_server import TimeGPTServer
@@ -37,6 +38,16 @@ def test_its_requests_then_count_today(righted: ContextFactory, server: TimeGPTS
     with pytest.raises(BudgetStop, match="2026-11-22 has seen 5 of 5 requests"):
         righted.backend(clock, per_day=5).answer(questions(["BBB"], range(5)))
     assert server.sent == 5
+
+
+def test_they_stand_in_the_month_that_is_compared_with_the_vendors_count(righted: ContextFactory, clock: Any):
+    """And again in the month of 2027, as its limits count them."""
+    ledger = righted.context(clock).ledger
+    ledger.days.right_clock("a run")
+    righted.backend(clock).answer([asked("BBB")])
+    assert "vendor counts 4 requests this month, the ledger 4 in 2026-11" in _compared({"month": {"used": 4}}, ledger)
+    clock.wait(YEAR_SEC)
+    assert "the ledger 3 in 2027-11" in _compared({"month": {"used": 4}}, ledger)
 
 
 def test_tomorrow_is_a_whole_day_and_the_day_itself_counts_them_again(righted: ContextFactory, clock: Any):
