@@ -34,7 +34,7 @@ from tests.support.large_market import CALENDAR, DIALECT, FEATURES, SOURCE, symb
 pytestmark = pytest.mark.xdist_group("cluster")
 HERE = StorageParams(root=None)
 BUCKET_ROOT = f"gs://{BUCKET}/partitions"
-SYMBOLS = symbols_of(6)
+SYMBOLS = symbols_of(3)
 
 
 @pytest.fixture
