@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import threading
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from stages.errors import ConfigurationError, DataContractError
 from stages.features.catalogue import PerSymbol as BuildApart
 from stages.features.context import Context
 from stages.fetching.bars import fetch_bars
-from stages.io.partitions import MANIFEST, Partition, Rows, Writer, partitions_of, staged
+from stages.io.partitions import MANIFEST, Partition, Rows, Writer, on_worker, partitions_of, staged
 from stages.params.storage import StorageParams
 from stages.quality.gate import check_one_symbol
 from stages.tables.market import Bars
@@ -34,7 +34,7 @@ from tests.support.large_market import CALENDAR, DIALECT, FEATURES, SOURCE, symb
 pytestmark = pytest.mark.xdist_group("cluster")
 HERE = StorageParams(root=None)
 BUCKET_ROOT = f"gs://{BUCKET}/partitions"
-SYMBOLS = symbols_of(6)
+SYMBOLS = symbols_of(3)
 
 
 @pytest.fixture
@@ -118,22 +118,34 @@ def test_an_object_that_was_changed_or_lost_is_not_used(tmp_path: Path, bucket: 
         parts["B"].read()
 
 
+def refused(folder: Path, where: AbstractContextManager[object]) -> None:
+    """Work on files of the driver, which lie there, and on a file that would be written there."""
+    writer = Writer(str(folder), in_bucket=False)
+    part, rows = writer.write("A", work.frame([1])), Rows(Bars, folder / "A.parquet", "A")
+    with where:
+        for task, given in (
+            (SymbolTask(work.fragile, writer), (1,)),
+            (OnTables(work.heights), (part,)),
+            (work.unsent, [rows]),
+        ):
+            with pytest.raises(ConfigurationError, match=r"does not see it: set storage\.root to"):
+                engine.run(task, {"B": given}, "working")
+    assert not (folder / "B.parquet").exists()
+
+
+def test_work_for_a_driver_whose_files_are_not_seen_reads_and_writes_none(tmp_path: Path):
+    """As a machine of a cluster works, in this process."""
+    refused(tmp_path, on_worker(tmp_path / "of the driver's machine"))
+
+
+@pytest.mark.journey  # a scheduler and workers are started
 def test_a_machine_that_does_not_see_the_driver_s_files_reads_and_writes_none(
     tmp_path: Path, two_workers: Cluster, monkeypatch: pytest.MonkeyPatch
 ):
     """It may hold files of the same names, of another run: they are there in this test."""
     monkeypatch.setenv("ENGINE", two_workers.engine)
     monkeypatch.setattr(cluster_engine, "marker", lambda folder: nullcontext(folder / "of the driver's machine"))
-    writer = Writer(str(tmp_path), in_bucket=False)
-    part, rows = writer.write("A", work.frame([1])), Rows(Bars, tmp_path / "A.parquet", "A")
-    for task, given in (
-        (SymbolTask(work.fragile, writer), (1,)),
-        (OnTables(work.heights), (part,)),
-        (work.unsent, [rows]),
-    ):
-        with pytest.raises(ConfigurationError, match=r"does not see it: set storage\.root to"):
-            engine.run(task, {"B": given}, "working")
-    assert not (tmp_path / "B.parquet").exists()
+    refused(tmp_path, nullcontext())
 
 
 def test_a_failing_partition_leaves_the_folder_as_it_was(tmp_path: Path):

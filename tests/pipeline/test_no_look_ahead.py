@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from tests.architecture.dependencies import load_dvc_yaml
+from tests.support.programs import run_module
 
 SEARCH_SIDE = ("seal/search", "score_forecasts", "sweep", "backtest")
 PRICES = ["open", "high", "low", "close"]
@@ -33,6 +34,6 @@ def test_holdout_bars_times_one_and_a_half_leave_every_file_of_the_search_as_it_
         pl.read_parquet(path).with_columns(scaled).write_parquet(path)
     stages = list(load_dvc_yaml()["stages"])
     for stage in stages[stages.index("check_data") : stages.index("evaluate")]:
-        clone.sh(f"python -m stages.{stage}")
+        assert run_module(clone.path, f"stages.{stage}").returncode == 0
     assert (clone.path / "artifacts/seal/holdout/all/bars/STRONG.parquet").read_bytes() != old_holdout
     assert contents(clone) == before

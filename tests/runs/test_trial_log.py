@@ -1,8 +1,8 @@
 """The trial log: nothing is forgotten, nothing counts twice, and a kill leaves all of an entry or nothing."""
 
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -10,28 +10,30 @@ import pytest
 from stages.io.object_store import LocalStore, StoreUnreachable
 from stages.runs.trial_log import TrialLog
 from stages.trading.trials import Entry
-from tests.architecture.dependencies import ROOT
+from tests.support.crowd import CONTEXT, append
 
+pytestmark = pytest.mark.xdist_group("buyers")  # one fork server
 MANY = 40
-APPEND = f"""
-import sys
-from pathlib import Path
-from stages.trading.trials import Entry
-from stages.io.object_store import LocalStore
-from stages.runs.trial_log import TrialLog
-log = TrialLog(LocalStore(Path(sys.argv[1])), None)
-for number in range({MANY}):
-    log.add(Entry("market", "study", variants=tuple(f"v{{number}}-{{i}}" for i in range(50))))
-    print(number, flush=True)
-"""
 
 
 def entry(*variants: str, opening: str | None = None) -> Entry:
     return Entry("market", "study", variants=variants, opening=opening)
 
 
-def appender(folder: Path) -> "subprocess.Popen[str]":
-    return subprocess.Popen([sys.executable, "-c", APPEND, folder], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+def appender(folder: Path) -> tuple[BaseProcess, Connection]:
+    """A process that adds entries, and hears from it after each."""
+    hears, tells = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=append, args=(folder, MANY, tells))
+    process.start()
+    tells.close()
+    return process, hears
+
+
+def ended(appending: tuple[BaseProcess, Connection]) -> int | None:
+    """Its exit code, once it has ended."""
+    process, _ = appending
+    process.join(60)
+    return process.exitcode
 
 
 def files(folder: Path) -> list[str]:
@@ -55,23 +57,22 @@ def test_what_was_added_is_there_and_adding_it_again_changes_nothing(log: TrialL
 
 @pytest.mark.parametrize("told", [5, *(pytest.param(n, marks=pytest.mark.torture) for n in range(MANY))])
 def test_killed_at_any_moment_it_holds_whole_entries_and_goes_on(tmp_path: Path, told: int):
-    process = appender(tmp_path)
-    assert process.stdout is not None
+    killed = process, hears = appender(tmp_path)
     for _ in range(told):
-        process.stdout.readline()
+        hears.recv()
     process.kill()
-    process.wait()
+    ended(killed)
     survivors = TrialLog(LocalStore(tmp_path), None).entries()
     assert told <= len(survivors) <= MANY
     assert all(len(one.variants) == 50 for one in survivors)
 
-    assert appender(tmp_path).wait() == 0
+    assert ended(appender(tmp_path)) == 0
     assert len(TrialLog(LocalStore(tmp_path), None).entries()) == MANY
 
 
 def test_two_processes_appending_the_same_entries_leave_each_once(tmp_path: Path):
     processes = [appender(tmp_path) for _ in range(2)]
-    assert [process.wait() for process in processes] == [0, 0]
+    assert [ended(one) for one in processes] == [0, 0]
     assert len(files(tmp_path)) == MANY
     assert len(set(TrialLog(LocalStore(tmp_path), None).entries())) == MANY
 

@@ -9,14 +9,18 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from stages.errors import PipelineError
+from stages.io.object_store import LocalStore
 from stages.io.terminal import run
 from stages.paid.backend import PaidBackend
 from stages.paid.reservations import ReservationLog, held
+from stages.runs.trial_log import TrialLog
+from stages.trading.trials import Entry
 from tests.support.cluster import until as until
 from tests.support.contexts import ContextFactory, questions
 from tests.support.timegpt_server import KEY, TimeGPTServer
@@ -74,6 +78,14 @@ def start_stage(
     process = CONTEXT.Process(target=buy_as_stage, args=(contexts, symbols, snapshots, api, told))
     process.start()
     return process
+
+
+def append(folder: Path, entries: int, tells: Connection) -> None:
+    """Add so many entries of fifty variants to a trial log, one after the other, and tell of each."""
+    log = TrialLog(LocalStore(folder), None)
+    for number in range(entries):
+        log.add(Entry("market", "study", variants=tuple(f"v{number}-{i}" for i in range(50))))
+        tells.send(number)
 
 
 def _stop_itself(backend: PaidBackend, phase: str) -> None:

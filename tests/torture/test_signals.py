@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from stages.io.object_store import LocalStore
-from tests.paid.demo_online import UP_TO_QUESTIONS, clone_to, compose_in, python_in
+from tests.paid.demo_online import RUN_ALL, UP_TO_QUESTIONS, clone_to, compose_in, python_in
 from tests.support.contexts import ContextFactory
 from tests.support.crowd import at_length, counted, ledger_watched, start_stage, tell, until
 from tests.support.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
@@ -93,8 +93,7 @@ def test_ctrl_c_reaches_a_stage_and_its_dvc_and_the_answer_is_kept(below: str, s
     known = [f"forecaster.input_size={INPUT_SIZE}", f"forecaster.model_horizon={MODEL_HORIZON}", "api.cooldown_sec=0"]
     slice_ = ["preset=smoke", "forecaster=timegpt", f"forecaster.base_url={server.url}", "forecaster.min_rows=100"]
     compose_in(folder, [*slice_, *known, "api.mode=online"])
-    for stage in UP_TO_QUESTIONS:
-        python_in(folder, "-m", f"stages.{stage}").check_returncode()
+    python_in(folder, "-c", RUN_ALL, *UP_TO_QUESTIONS).check_returncode()
     server.seconds = 0.5
     command = [
         sys.executable,
