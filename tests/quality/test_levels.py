@@ -260,6 +260,18 @@ def test_symbols_that_split_on_the_same_night_are_no_market(
     assert [[one["split"] for one in found[name].levels] for name in symbols] == [[split]] * len(symbols)
 
 
+@pytest.mark.parametrize("factor", [0.5, 0.7, 100.0])
+def test_a_listed_jump_may_come_on_a_night_on_which_the_market_moves(factor: float) -> None:
+    """All lose 22 %, and AAA has its listed factor besides; a further fifth less is neither."""
+    others = {name: times(0.78, from_on(MONDAY), seed) for seed, name in enumerate(("BBB", "CCC"), 2)}
+    found = together({"AAA": {MONDAY: factor}}, AAA=times(0.78 * factor, from_on(MONDAY)), **others)
+    wrong = together({"AAA": {MONDAY: factor}}, AAA=times(0.62 * factor, from_on(MONDAY)), **others)
+
+    assert failed(found["AAA"]) == []
+    assert [(one["session"], one["kind"]) for one in found["AAA"].levels] == [(str(MONDAY), "listed")]
+    assert [one["kind"] for one in wrong["AAA"].levels][:1] != ["listed"]
+
+
 @pytest.mark.parametrize("away", [False, True])
 def test_what_moved_one_symbol_over_more_than_a_night_or_by_its_own_list_is_no_market(away: bool) -> None:
     """Half the price is 2:1 beside a 5:4 split that is listed, and beside a quarter more after two sessions away."""
