@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from stages.params.quality import QualityParams
 from stages.quality import levels
 from stages.quality.across import check_symbols
+from stages.quality.asof import sound_so_far
 from stages.quality.gate import Checked
 from stages.quality.levels import judge_levels, likely_split
 from stages.quality.others import extremes_of
@@ -139,6 +140,19 @@ def test_a_jump_within_the_session_is_void_at_once(factor: float, first: int, la
 def test_as_many_void_bars_in_a_row_as_may_be_missing_drop_no_session(last: int, dropped: list[date]) -> None:
     """Five may be: `max_gap_min`."""
     assert failed(through_the_gate(times(7.0, minutes(TUESDAY, 200, last)))) == dropped
+
+
+@pytest.mark.parametrize(("last", "dropped"), [(209, []), (210, [TUESDAY])])
+def test_of_a_quiet_symbol_as_many_void_bars_in_a_row_as_quiet_minutes_drop_no_session(
+    last: int, dropped: list[date]
+) -> None:
+    """Ten may be: `quiet_max_min`. A snapshot behind them is judged alike."""
+    quality = QUALITY.model_copy(update={"no_trade_minutes": "quiet"})
+    vendor = times(7.0, minutes(TUESDAY, 200, last))
+    checked = check_symbols({"SYM": vendor}, dialect(), CALENDAR, quality)["SYM"]
+    unsound = sound_so_far(checked.bars, quality).filter(~pl.col("sound"))["ts"].dt.date().unique().to_list()
+
+    assert failed(checked) == unsound == dropped
 
 
 @pytest.mark.parametrize(("opening", "night"), [(145.0, np.log(1.45)), (145.01, np.nan)])
