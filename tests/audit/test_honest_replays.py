@@ -6,7 +6,7 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from stages.audit.audit import known_by
+from stages.audit.audit import audit, known_by
 from stages.audit.replay import run
 from stages.audit.world import FUTURES
 from stages.runs.replaying import dialect_of, replay_of
@@ -78,6 +78,36 @@ def test_a_vendor_with_other_names_local_stamps_and_end_labels_passes_too():
         symbol: frame.with_columns(at.cast(pl.Datetime("ms"))).rename({"ts": "t", "close": "c"})
         for symbol, frame in delivered().items()
     }
+    audited = Audited(replay_of(study, record_of()), bars, dialect_of(study))
+
+    assert [one.future for one in audited.passes(count=2)] == ["scrambled", "cut"]
+    assert audited.base[0].rows.equals(unchanged().base[0].rows), "the same bars, told differently"
+
+
+@pytest.mark.parametrize("early_min", [0, 60])
+def test_a_symbol_that_is_listed_later_has_no_bar_where_the_record_is_cut_before(early_min):
+    """With the rows of the hour before its first open, or none."""
+    listed = CALENDAR["open_utc"][8]
+    rows = delivered()["STRONG"].filter(pl.col("ts") >= listed)
+    early = rows.head(early_min).with_columns(pl.col("ts") - timedelta(minutes=early_min))
+    audited = Audited(bars=delivered() | {"STRONG": pl.concat([early, rows])})
+    at = [listed - timedelta(hours=20), listed - timedelta(minutes=5), listed + timedelta(minutes=90)]
+    passed = [*audit(audited.replay, audited.world, audited.base, [one for one in at for _ in FUTURES])]
+
+    assert [one.future for one in passed] == [*FUTURES] * 3
+
+
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
+def test_a_vendor_with_whole_stamps_and_columns_that_name_the_symbol_passes_too(zone):
+    """Nanoseconds since 1970, in UTC or of the wall clock; volumes as whole numbers."""
+    at = pl.col("ts") if zone is None else pl.col("ts").dt.convert_time_zone(zone).dt.replace_time_zone(None)
+    bars = {
+        symbol: frame.with_columns(at.dt.timestamp("ns"), pl.col("volume").cast(pl.UInt64)).rename(
+            {"close": f"{symbol}|close"}
+        )
+        for symbol, frame in delivered().items()
+    }
+    study = study_of(source={"aliases": {"{symbol}|close": "close"}, "unit": "ns", "zone": zone})
     audited = Audited(replay_of(study, record_of()), bars, dialect_of(study))
 
     assert [one.future for one in audited.passes(count=2)] == ["scrambled", "cut"]
