@@ -8,9 +8,12 @@ import pytest
 
 from stages.audit.audit import audit, known_by
 from stages.audit.replay import run
-from stages.audit.world import FUTURES
-from stages.runs.replaying import dialect_of, replay_of
+from stages.audit.world import FUTURES, World
+from stages.commands import audit as command
+from stages.errors import DataContractError
+from stages.runs.replaying import among, dialect_of, replay_of
 from stages.tables.forecasts import QUANTILES, Quantiles
+from stages.tables.market import PRICES
 from tests.audit.small_study import CALENDAR, Audited, announced, delivered, moments, record_of, study_of, unchanged
 from tests.quality.deliveries import dialect
 
@@ -155,3 +158,21 @@ def test_a_future_changes_no_row_that_was_known_and_all_that_were_not(future):
         assert future == "cut" or known + later.height < frame.height, "some minutes lack a bar, others than before"
         assert (later["high"] >= later["low"]).all()
     assert other.events.equals(announced().filter(pl.col("announced_at") <= instant))
+
+
+def test_all_at_once_holds_the_symbols_that_ask_nothing_and_where_others_decide_it_says_so(monkeypatch):
+    """They decide about bars too. Of two symbols that lose a fifth in one minute, each alone asks other questions."""
+    crash = pl.when(pl.col("ts") >= CALENDAR["open_utc"][7] + timedelta(minutes=10)).then(0.8).otherwise(1.0)
+    bars = {name: rows.with_columns(pl.col(PRICES) * crash) for name, rows in delivered().items()}
+    study = study_of(universe={"context_symbol": None}, features={"names": ["ret_1m", "sigma_5m"]})
+    schedule = table(run(replay_of(study, record_of()), World(bars, announced(), dialect_of(study))),
+                     "build_requests", "rows_sent")  # fmt: skip
+    monkeypatch.setattr(command, "_world", lambda one: World(
+        {symbol: bars[symbol] for symbol in one.universe.symbols}, announced(), dialect_of(one)))  # fmt: skip
+    asked = command.Asked(instants=2, seed=1, at_once=1)
+
+    assert command.groups_of(["NULL"], ("NULL", "STRONG"), 1) == [("NULL", "STRONG")]
+    assert command.groups_of(["NULL", "STRONG"], ("STRONG", "NULL"), 1) == [("NULL",), ("STRONG",)]
+    assert len(command._audited(study, record_of(), schedule, asked)[1]) >= 2
+    with pytest.raises(DataContractError, match=r"audit all at once: AT_ONCE=1000\.$"):
+        command._audited(among(study, ("STRONG",)), record_of(), schedule.filter(symbol="STRONG"), asked)
