@@ -1,8 +1,8 @@
 """The world of a replay: delivered bars and announced events, and the same world with another future.
 
 *Time*: a delivered bar is known at the end of its minute, an event at its announcement. Stamps are read here
-independently, from `source.zone` and `source.bar_label` only, so a mistake in the gate's reading is found and not
-repeated.
+independently, from `source.zone`, `source.unit` and `source.bar_label` only, so that a mistake in the gate's reading is
+found and not repeated.
 *Units*: in a scrambled future prices jump by a tenth to a half and then move by about 0.2 % a bar; the four prices of a
 bar move together, so it stays a possible bar. Some bars are missing.
 """
@@ -33,16 +33,19 @@ class World:
     def known_at(self, symbol: str) -> pl.Series:
         """When each delivered row became known; null for local times that are ambiguous at a clock change."""
         stamp = pl.col(self.vendors("ts", symbol))
-        if self.bars[symbol].schema[self.vendors("ts", symbol)].time_zone is None:  # type: ignore[attr-defined]
-            stamp = stamp.dt.replace_time_zone(self.dialect.zone, ambiguous="null", non_existent="null")
+        dtype = self.bars[symbol].schema[self.vendors("ts", symbol)]
+        if dtype.is_integer() and self.dialect.unit:
+            stamp = pl.from_epoch(stamp.cast(pl.Int64), time_unit=self.dialect.unit)
+        if getattr(dtype, "time_zone", None) is None:
+            stamp = stamp.dt.replace_time_zone(self.dialect.zone or "UTC", ambiguous="null", non_existent="null")
         minutes = 0 if self.dialect.bar_label == "end" else 1
         utc = stamp.dt.convert_time_zone("UTC").dt.cast_time_unit("us") + timedelta(minutes=minutes)
         return self.bars[symbol].select(utc.alias("known_at")).to_series()
 
     def vendors(self, ours: str, symbol: str) -> str:
         """The vendor's name of one of our columns."""
-        named = self.bars[symbol].columns
-        return next((theirs for theirs, name in self.dialect.aliases.items() if name == ours and theirs in named), ours)
+        named = [alias.replace("{symbol}", symbol) for alias, name in self.dialect.aliases.items() if name == ours]
+        return next((theirs for theirs in named if theirs in self.bars[symbol].columns), ours)
 
 
 Future = Callable[[World, datetime, int], World]

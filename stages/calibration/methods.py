@@ -96,7 +96,7 @@ class Calibration:
     @cached_property
     def whole(self) -> Part:
         """All symbols corrected, some at a time, since all methods together are large."""
-        parts = [self.part(symbols) for symbols in some_symbols(self.answered["symbol"])]
+        parts = [self.part(symbols) for symbols in some_symbols(self.answered["symbol"])] or [self.part(())]
         return Part(
             answered=pl.concat(one.answered for one in parts),
             corrected={name: pl.concat(one.corrected[name] for one in parts) for name in self.params.methods},

@@ -48,6 +48,12 @@ SEARCH = Path("artifacts/seal/search/calendar.parquet")
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
 
 
+BESIDE = (
+    "Where symbols of other groups decide about bars (moves that they share, quality.unlisted_halts: keep), audit all "
+    "at once: AT_ONCE=1000."
+)
+
+
 class Asked(NamedTuple):
     """At how many instants the past is put to the test, which, and how many symbols are in memory at a time."""
 
@@ -71,8 +77,7 @@ def audit_study(**typed: int) -> None:
     )
     passed: list[Passed] = []
     asking = schedule.drop_nulls("key")["symbol"].unique().sort().to_list()
-    for first in range(0, len(asking), arguments.at_once):
-        symbols = tuple(asking[first : first + arguments.at_once])
+    for symbols in groups_of(asking, study.universe.symbols, arguments.at_once):
         asked_of_them = schedule.filter(pl.col("symbol").is_in(symbols))
         base, audited = _audited(among(study, symbols), record, asked_of_them, arguments)
         passed += audited
@@ -85,6 +90,12 @@ def audit_study(**typed: int) -> None:
     print(_planted(among(study, (asking[0],)), record, arguments.seed))
 
 
+def groups_of(asking: list[str], every: tuple[str, ...], at_once: int) -> list[tuple[str, ...]]:
+    """The symbols to audit together. A single group holds those that ask nothing too: they may decide about bars."""
+    groups = [tuple(asking[first : first + at_once]) for first in range(0, len(asking), at_once)]
+    return groups if len(groups) > 1 else [every]
+
+
 def _audited(
     study: Study, record: Record, schedule: pl.DataFrame, arguments: Asked
 ) -> tuple[list[Known], list[Passed]]:
@@ -93,7 +104,9 @@ def _audited(
     at = instants(schedule, record.calendar, study.requests.question_horizon_min, arguments.instants, arguments.seed)
     base = replayed(replay, world)
     if asked(base) != set(schedule["key"].drop_nulls()):
-        raise DataContractError(f"params or code changed since {SCHEDULE} was made: `make run`, then audit again.")
+        raise DataContractError(
+            f"params or code changed since {SCHEDULE} was made: `make run`, then audit again. {BESIDE}"
+        )
     at = sorted({*at, *amid_gaps(base[0].rows, at[0], arguments.instants // 4, arguments.seed)})
     return base, list(audit(replay, world, base, progress(at, f"replaying {symbols[0]} to {symbols[-1]}")))
 
@@ -103,7 +116,7 @@ def _require_written(base: list[Known], symbols: tuple[str, ...], *, whole: bool
     if other := unlike(base, _written(symbols, base[0].rows["symbol"].unique(), whole=whole)):
         raise DataContractError(
             f"{other}: artifacts/ holds another value than the audited code finds. `make run`, then audit again; if it "
-            "stays, the stage does what no replay repeats, and the audit says nothing about it."
+            f"stays, the stage does what no replay repeats, and the audit says nothing about it. {BESIDE}"
         )
 
 

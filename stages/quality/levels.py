@@ -2,8 +2,8 @@
 
 A bar is unsound if its open or close is further from the believed price than the symbol's own past allows. It is void,
 and so is every later bar until the price returns. A session's first bar may be further away where
-`quality.corporate_actions` lists the move, where the other symbols moved too, or where the move fits a split plus a
-normal overnight move. A session with more than `quality.max_gap_min` void bars in a row fails. Its last close is
+`quality.corporate_actions` lists the move, where the other symbols moved too (or both), or where the move fits a split
+plus a normal overnight move. A session with more void bars in a row than may be missing fails. Its last close is
 believed from the next session on, unless it is beyond `quality.jump_ceiling_ratio`: then later sessions fail too.
 
 *Tables*: `bars` is the complete grid in order, with `sound`: delivered, and not removed by another check.
@@ -173,6 +173,9 @@ class _Scan:
             return self.step[at] <= self.ceiling and (int(self.rows[at]), direction) in self.others.moves
         self.levels.suspects.append((int(self.rows[at]), 0))
         market = self._market(day)
+        if listed and self._near(at, price + listed + market, limit):
+            self._tell(at, "listed", price)
+            return True
         if self._near(at, price + market, limit) and self._near(at, price, self.ceiling):
             return True
         tolerance = self.quality.split_tolerance_nights * self.night_scale(at)

@@ -131,10 +131,12 @@ def _of_symbol(symbol: str, one: Checked, entry: dict[str, Any], quality: Qualit
     failed = one.days.filter(pl.col("reason").is_in(["incomplete", "sustained_gap"]))
     fallen = set(failed["session"].dt.to_string())
     if paused := sorted({gap["session"] for gap in entry["long_gaps"] if gap["kind"] == "halt"} & fallen):
+        or_keep = (
+            ", or keep such sessions with quality.unlisted_halts: keep" if quality.unlisted_halts == "drop" else ""
+        )
         yield (
             f"HLT1 {symbol}: the other symbols traded through gaps on {shorten(paused)}, which failed: pauses of "
-            f"{symbol}, or a fault of its feed; list pauses in conf/halts/ (quality.halts), or keep such sessions with "
-            "quality.unlisted_halts: keep"
+            f"{symbol}, or a fault of its feed; list pauses in conf/halts/ (quality.halts){or_keep}"
         )
 
 

@@ -92,7 +92,7 @@ def with_verdicts(counted: pl.DataFrame, quality: QualityParams) -> pl.DataFrame
 def _reasons(quality: QualityParams) -> dict[str, pl.Expr]:
     """Why a session is dropped, in order of priority."""
     return {
-        "level_jump": pl.col("level_run") > quality.max_gap_min,
+        "level_jump": pl.col("level_run") > quality.absent_min,
         HALTED: pl.col("HLT1") == pl.col("n_expected"),
         "no_data": pl.col("n_raw") == 0,
         "conflicting_rows": pl.col("TS3") > 0,

@@ -6,11 +6,14 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from stages.audit.audit import known_by
+from stages.audit.audit import audit, known_by
 from stages.audit.replay import run
-from stages.audit.world import FUTURES
-from stages.runs.replaying import dialect_of, replay_of
+from stages.audit.world import FUTURES, World
+from stages.commands import audit as command
+from stages.errors import DataContractError
+from stages.runs.replaying import among, dialect_of, replay_of
 from stages.tables.forecasts import QUANTILES, Quantiles
+from stages.tables.market import PRICES
 from tests.audit.small_study import CALENDAR, Audited, announced, delivered, moments, record_of, study_of, unchanged
 from tests.quality.deliveries import dialect
 
@@ -84,6 +87,36 @@ def test_a_vendor_with_other_names_local_stamps_and_end_labels_passes_too():
     assert audited.base[0].rows.equals(unchanged().base[0].rows), "the same bars, told differently"
 
 
+@pytest.mark.parametrize("early_min", [0, 60])
+def test_a_symbol_that_is_listed_later_has_no_bar_where_the_record_is_cut_before(early_min):
+    """With the rows of the hour before its first open, or none."""
+    listed = CALENDAR["open_utc"][8]
+    rows = delivered()["STRONG"].filter(pl.col("ts") >= listed)
+    early = rows.head(early_min).with_columns(pl.col("ts") - timedelta(minutes=early_min))
+    audited = Audited(bars=delivered() | {"STRONG": pl.concat([early, rows])})
+    at = [listed - timedelta(hours=20), listed - timedelta(minutes=5), listed + timedelta(minutes=90)]
+    passed = [*audit(audited.replay, audited.world, audited.base, [one for one in at for _ in FUTURES])]
+
+    assert [one.future for one in passed] == [*FUTURES] * 3
+
+
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
+def test_a_vendor_with_whole_stamps_and_columns_that_name_the_symbol_passes_too(zone):
+    """Nanoseconds since 1970, in UTC or of the wall clock; volumes as whole numbers."""
+    at = pl.col("ts") if zone is None else pl.col("ts").dt.convert_time_zone(zone).dt.replace_time_zone(None)
+    bars = {
+        symbol: frame.with_columns(at.dt.timestamp("ns"), pl.col("volume").cast(pl.UInt64)).rename(
+            {"close": f"{symbol}|close"}
+        )
+        for symbol, frame in delivered().items()
+    }
+    study = study_of(source={"aliases": {"{symbol}|close": "close"}, "unit": "ns", "zone": zone})
+    audited = Audited(replay_of(study, record_of()), bars, dialect_of(study))
+
+    assert [one.future for one in audited.passes(count=2)] == ["scrambled", "cut"]
+    assert audited.base[0].rows.equals(unchanged().base[0].rows), "the same bars, told differently"
+
+
 def test_bought_answers_are_taken_by_their_key_and_nobody_is_asked():
     bought = {"name": "timegpt", "model": "timegpt-x", "base_url": "https://nobody.invalid", "input_size": 1000,
               "model_horizon": 20}  # fmt: skip
@@ -125,3 +158,21 @@ def test_a_future_changes_no_row_that_was_known_and_all_that_were_not(future):
         assert future == "cut" or known + later.height < frame.height, "some minutes lack a bar, others than before"
         assert (later["high"] >= later["low"]).all()
     assert other.events.equals(announced().filter(pl.col("announced_at") <= instant))
+
+
+def test_all_at_once_holds_the_symbols_that_ask_nothing_and_where_others_decide_it_says_so(monkeypatch):
+    """They decide about bars too. Of two symbols that lose a fifth in one minute, each alone asks other questions."""
+    crash = pl.when(pl.col("ts") >= CALENDAR["open_utc"][7] + timedelta(minutes=10)).then(0.8).otherwise(1.0)
+    bars = {name: rows.with_columns(pl.col(PRICES) * crash) for name, rows in delivered().items()}
+    study = study_of(universe={"context_symbol": None}, features={"names": ["ret_1m", "sigma_5m"]})
+    schedule = table(run(replay_of(study, record_of()), World(bars, announced(), dialect_of(study))),
+                     "build_requests", "rows_sent")  # fmt: skip
+    monkeypatch.setattr(command, "_world", lambda one: World(
+        {symbol: bars[symbol] for symbol in one.universe.symbols}, announced(), dialect_of(one)))  # fmt: skip
+    asked = command.Asked(instants=2, seed=1, at_once=1)
+
+    assert command.groups_of(["NULL"], ("NULL", "STRONG"), 1) == [("NULL", "STRONG")]
+    assert command.groups_of(["NULL", "STRONG"], ("STRONG", "NULL"), 1) == [("NULL",), ("STRONG",)]
+    assert len(command._audited(study, record_of(), schedule, asked)[1]) >= 2
+    with pytest.raises(DataContractError, match=r"audit all at once: AT_ONCE=1000\.$"):
+        command._audited(among(study, ("STRONG",)), record_of(), schedule.filter(symbol="STRONG"), asked)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from stages.params.quality import QualityParams
 from stages.quality import levels
 from stages.quality.across import check_symbols
+from stages.quality.asof import sound_so_far
 from stages.quality.gate import Checked
 from stages.quality.levels import judge_levels, likely_split
 from stages.quality.others import extremes_of
@@ -141,6 +142,19 @@ def test_as_many_void_bars_in_a_row_as_may_be_missing_drop_no_session(last: int,
     assert failed(through_the_gate(times(7.0, minutes(TUESDAY, 200, last)))) == dropped
 
 
+@pytest.mark.parametrize(("last", "dropped"), [(209, []), (210, [TUESDAY])])
+def test_of_a_quiet_symbol_as_many_void_bars_in_a_row_as_quiet_minutes_drop_no_session(
+    last: int, dropped: list[date]
+) -> None:
+    """Ten may be: `quiet_max_min`. A snapshot behind them is judged alike."""
+    quality = QUALITY.model_copy(update={"no_trade_minutes": "quiet"})
+    vendor = times(7.0, minutes(TUESDAY, 200, last))
+    checked = check_symbols({"SYM": vendor}, dialect(), CALENDAR, quality)["SYM"]
+    unsound = sound_so_far(checked.bars, quality).filter(~pl.col("sound"))["ts"].dt.date().unique().to_list()
+
+    assert failed(checked) == unsound == dropped
+
+
 @pytest.mark.parametrize(("opening", "night"), [(145.0, np.log(1.45)), (145.01, np.nan)])
 def test_a_night_beyond_45_percent_tells_nothing_of_other_symbols(opening: float, night: float) -> None:
     sessions = [*CALENDAR["session"][:2]]
@@ -258,6 +272,18 @@ def test_symbols_that_split_on_the_same_night_are_no_market(
 
     assert [failed(one) for one in found.values()] == [[]] * len(symbols)
     assert [[one["split"] for one in found[name].levels] for name in symbols] == [[split]] * len(symbols)
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.7, 100.0])
+def test_a_listed_jump_may_come_on_a_night_on_which_the_market_moves(factor: float) -> None:
+    """All lose 22 %, and AAA has its listed factor besides; a further fifth less is neither."""
+    others = {name: times(0.78, from_on(MONDAY), seed) for seed, name in enumerate(("BBB", "CCC"), 2)}
+    found = together({"AAA": {MONDAY: factor}}, AAA=times(0.78 * factor, from_on(MONDAY)), **others)
+    wrong = together({"AAA": {MONDAY: factor}}, AAA=times(0.62 * factor, from_on(MONDAY)), **others)
+
+    assert failed(found["AAA"]) == []
+    assert [(one["session"], one["kind"]) for one in found["AAA"].levels] == [(str(MONDAY), "listed")]
+    assert [one["kind"] for one in wrong["AAA"].levels][:1] != ["listed"]
 
 
 @pytest.mark.parametrize("away", [False, True])

@@ -136,6 +136,16 @@ def test_a_fault_of_every_session_is_a_sentence_of_a_dozen_days() -> None:
         assert "2024-12-06" not in said
 
 
+@pytest.mark.parametrize("unlisted", ["drop", "keep"])
+def test_what_is_done_already_is_not_proposed(unlisted: str) -> None:
+    """A pause from minute 30 to the close: its first five minutes are missing, so 30 bars of 35 are too few."""
+    vendors = alone(without(minutes(TUESDAY, 30, 389))) | {"BBB": delivery(seed=2)}
+    [said] = report_on(vendors, QUALITY.model_copy(update={"unlisted_halts": unlisted}))["warnings"][1:]
+
+    assert said.startswith("HLT1 AAA: the other symbols traded through gaps on 2024-11-19, which failed")
+    assert ("quality.unlisted_halts: keep" in said) == (unlisted == "drop")
+
+
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_a_sentence_is_said_where_it_is_true_and_only_there(sentence: str) -> None:
     true, untrue = SENTENCES[sentence]
