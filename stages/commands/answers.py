@@ -46,13 +46,13 @@ def verify() -> None:
         print(f"  {name}: {complaint}")
     if damaged:
         raise DataContractError(
-            f"{len(damaged)} stored answers are damaged: the next run moves them to quarantine/ and takes the remote's "
-            "copies, or says what buying them again costs."
+            f"{len(damaged)} stored answers are damaged: the next run that needs them moves them to quarantine/ and "
+            "takes the remote's copies, or says what buying them again costs."
         )
     if lost := list(store.mend_remote()):
         raise DataContractError(
             f"{len(lost)} answers of the remote are damaged and lie sound nowhere here, the first {lost[0]}: `make "
-            "verify` mends them in a clone that has them, or the next run says what buying them again costs."
+            "verify` mends them in a clone that has them, or the next run that needs them says what buying them costs."
         )
     say("verify", answers=store.size(), damaged=0)
 
@@ -74,7 +74,10 @@ def drop(key: str, *, yes: bool = False) -> None:
     if attempts.latest(key).number >= 0:
         attempts.release(key)
     kind = "" if record.is_computed else "online "
-    print(f"  dropped: it lies in quarantine/ and is not used; the next {kind}run asks its question again.")
+    print(
+        f"  dropped: it lies in quarantine/ and is not used; the next {kind}run of its stage asks its question again.\n"
+        "  Where a run used it already: `dvc repro -sf forecast` (forecast_free for a free candidate), then `make run`."
+    )
     if store.remote is not None:
         print(
             f"  {store.remote.address} keeps the old record until the new answer takes its place; another clone that "

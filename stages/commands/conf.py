@@ -9,6 +9,7 @@ exactly the symbols trade whose cell of the stated strategy is eligible: choosin
 searches is a choice too, so it is a commit.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from stages.configuration.compose import (
     set_by,
     write_params,
 )
-from stages.configuration.edit_conf import all_or_nothing, choose, keep, state
+from stages.configuration.edit_conf import all_or_nothing, choose, keep, other_preset_of, state
 from stages.errors import ConfigurationError, DataContractError, GateNotMet
 from stages.fetching.listing import listing_path, read_listing
 from stages.io.atomic import remove_leftovers
@@ -126,8 +127,13 @@ PROPOSALS = {
 }
 
 
-FAMILY = (("source", "name"), ("report", "study"))  # counts are of one source and study
-COUNTED = (("sweep", "prior_trials"), ("sweep", "prior_sharpe_var"), ("worth", "prior_studies"))
+SOURCE, STUDY, MODEL = ("source", "name"), ("report", "study"), ("forecaster", "model")
+# What `make trials` counts, and what it counts it of.
+COUNTED = {
+    ("sweep", "prior_trials"): (SOURCE, STUDY),
+    ("sweep", "prior_sharpe_var"): (SOURCE, STUDY),
+    ("worth", "prior_studies"): (SOURCE, MODEL),
+}
 
 
 def adopt(what: str | None = None) -> None:
@@ -140,7 +146,9 @@ def adopt(what: str | None = None) -> None:
             raise ConfigurationError(f"{older}; then `make adopt` again.")
         experiment = present() or {}
         Study.parse(experiment)  # a hand may have written it
-        changed = keep(_with_counts(experiment, before))
+        other = other_preset_of(experiment)
+        stated = [before, *([compose(overrides=[f"preset={other}"])] if other else [])]
+        changed = keep(_with_counts(experiment, stated))
     else:
         changed = state(_adopted(before, PROPOSALS[what or "rule"]))
     if adopted := differences(present() or {}, before):
@@ -151,15 +159,18 @@ def adopt(what: str | None = None) -> None:
         print("adopt: conf/ says so already.")
 
 
-def _with_counts(experiment: dict[str, Any], conf: dict[str, Any]) -> dict[str, Any]:
-    """The experiment's params, but of what `make trials` counted for the same study nothing is forgotten."""
-    if any(experiment[section][key] != conf[section][key] for section, key in FAMILY):
-        return experiment
-    for section, key in COUNTED:
-        value = conf[section][key] or 0
-        if value > (experiment[section][key] or 0):
-            print(f"adopt: {section}.{key} stays {value:g}: the experiment ran before that was counted")
-            experiment = experiment | {section: experiment[section] | {key: value}}
+def _with_counts(experiment: dict[str, Any], stated: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The experiment's params, but of what `make trials` counted and conf/ states for the same nothing is forgotten.
+
+    `stated` is what conf/ composes to, with the standing preset and with that of the experiment's study.
+    """
+    for conf in stated:
+        for (section, key), of in COUNTED.items():
+            value = conf[section][key] or 0
+            same = all(experiment[part][name] == conf[part][name] for part, name in of)
+            if same and value > (experiment[section][key] or 0):
+                print(f"adopt: {section}.{key} stays {value:g}: the experiment ran before that was counted")
+                experiment = experiment | {section: experiment[section] | {key: value}}
     return experiment
 
 

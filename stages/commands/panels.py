@@ -34,8 +34,8 @@ def spend(runs: Sequence[Document], calls: Sequence[Document]) -> Section:
         for run in asking
     ]
     sentences = [
-        f"{count(counted, 'request')} counted in the ledger's latest days, {count(len(runs), 'run')} in its records. "
-        "This panel is the ledger's state today; it is no part of any hashed file.",
+        f"{count(counted, 'request')} counted in the ledger's latest days, {count(len(runs), 'run')} in its latest "
+        "records. This panel is the ledger's state today; it is no part of any hashed file.",
     ]
     if asking:
         asked, bought = (sum(run[field] for run in asking) for field in ("questions", "bought"))
@@ -54,8 +54,9 @@ def trials(entries: Iterable[Entry], family: tuple[str, str], luck: Document | N
         tried.setdefault(entry.family, set()).update(entry.variants)
     here = len(tried.get(family, set()))
     sentences = [
-        f"{count(here, 'variant')} of this source and study stand on the trial log of this machine and its remote. The "
-        "deflated Sharpe ratio of the page uses the committed count; `make trials` brings it up to date."
+        f"{count(here, 'variant')} of this source and study stand in the trial log of this machine. The deflated "
+        "Sharpe ratio of the page uses the committed count; `make trials` brings both up to date, also from commits "
+        "and the remote."
     ]
     lines = [(*name, len(variants)) for name, variants in sorted(tried.items())]
     tables = [grid("Variants ever evaluated", ("source", "study", "variants"), lines)] if lines else []

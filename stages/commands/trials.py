@@ -22,7 +22,7 @@ from stages.params.api import ApiParams
 from stages.params.study import Study
 from stages.runs.evidence import require_evidence
 from stages.runs.past_runs import RecordedEntries, entries_of, present_run, recorded_runs
-from stages.runs.trial_log import open_log, openings_of
+from stages.runs.trial_log import TrialLog, open_log, openings_of
 from stages.sessions.spans import ALL
 from stages.trading.grid import combos
 from stages.trading.holdout import NOT_BEGUN
@@ -39,13 +39,8 @@ from stages.worth.study_id import study_id
 
 
 def trials() -> None:
-    """Trial log, git's history and DVC's cache -> what was tried, and what `sweep` says of it in conf/, params.yaml.
-
-    A person's own command asks the remote also offline, as `make budget` does.
-    """
-    api = read_params(ApiParams).model_copy(update={"mode": "online", "remote_down": "local"})
-    log = open_log(api)
-    log.exchange()
+    """Trial log, git's history and DVC's cache -> what was tried, and what `sweep` says of it in conf/, params.yaml."""
+    log = _exchanged_log()
     recorded = entries_of([*present_run(), *recorded_runs()])
     added = log.add_all(recorded.entries)
     entries = [under_todays_names(entry, recorded.contexts, recorded.strategies) for entry in log.entries()]
@@ -53,6 +48,13 @@ def trials() -> None:
     _show_coverage(recorded, added)
     refuse_to_discard()
     _state_prior(entries, may_lack_some=recorded.missing > 0)
+
+
+def _exchanged_log() -> TrialLog:
+    """The log, with all entries of the remote: a person's own command asks it also offline, as `make budget` does."""
+    log = open_log(read_params(ApiParams).model_copy(update={"mode": "online", "remote_down": "local"}))
+    log.exchange()
+    return log
 
 
 def _show(entries: Sequence[Entry]) -> None:
@@ -149,7 +151,7 @@ OOS = Path("artifacts/evaluate/oos.json")
 
 
 def open_holdout(month: str | None = None) -> None:
-    """params, manifest and the last verdict -> split.open_holdout in conf/ and params.yaml."""
+    """params, manifest, the last verdict and the trial log -> split.open_holdout in conf/ and params.yaml."""
     require_whole_history()
     refuse_to_discard()
     document = compose()
@@ -163,6 +165,7 @@ def open_holdout(month: str | None = None) -> None:
         print(f"open-holdout: it is open for strategy {strategy} already.")
         return
 
+    _exchanged_log()
     earlier = openings_of(study.source.name)
     if month and isinstance(before, dict):  # months that are held out no more would stop `evaluate`
         wanted = {name: before[name] for name in before if name in oos["held"]} | {month: strategy}

@@ -38,8 +38,11 @@ def choices_of(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-def preset_of_study(study: str) -> str | None:
-    """The preset that gives a run this `report.study`, if one does."""
+def other_preset_of(experiment: Mapping[str, Any]) -> str | None:
+    """The preset that gives a run the `report.study` of an experiment, where that is not the standing study."""
+    study = experiment["report"]["study"]
+    if study == compose()["report"]["study"]:
+        return None
     reports = {name: _read(_file("preset", name)).get("report") for name in choices_of("preset")}
     named = {report.get("study"): name for name, report in reports.items() if isinstance(report, Mapping)}
     named[compose(overrides=[f"preset={NO_PRESET}"])["report"]["study"]] = NO_PRESET
@@ -199,8 +202,7 @@ def _unstated(wanted: dict[str, Any], but: Set[KeyPath] = frozenset()) -> dict[K
 
 def _choices_behind(experiment: dict[str, Any]) -> dict[str, str]:
     """Group -> choice that the experiment must have used: the preset by its study's name, a group by its values."""
-    study, standing = experiment["report"]["study"], compose()
-    preset = preset_of_study(study) if study != standing["report"]["study"] else None
+    preset = other_preset_of(experiment)
     found = {"preset": preset} if preset else {}
     made = [f"preset={name}" for name in found.values()]
     standing = compose(overrides=made)

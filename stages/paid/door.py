@@ -12,6 +12,7 @@ from stages.forecasting.backend import Backend
 from stages.forecasting.local_backend import local_backend
 from stages.io.bucket_store import shared_store
 from stages.io.clock import SystemClock
+from stages.io.file_identity import require_unchanged
 from stages.io.object_store import LocalStore, ObjectStore
 from stages.io.settings import read_params
 from stages.io.workspace import experiment_name, main_root, store_root
@@ -39,6 +40,7 @@ def open_backend(forecaster: ForecasterParams, requests: RequestsParams) -> Back
     if not forecaster.is_paid:
         return local_backend(forecaster.name, forecaster, requests.horizons_min)
     require_driver("the paid backend")
+    require_unchanged(forecaster)  # a program that competes beside would end the run after answers were bought
     return PaidBackend(open_context(forecaster, read_params(ApiParams)), benchmark_beside(forecaster, requests))
 
 

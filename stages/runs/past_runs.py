@@ -114,6 +114,7 @@ def entries_of(runs: Iterable[Run]) -> RecordedEntries:
         verdict = _content(run, "evaluate", VERDICT, recorded)
         if verdict is not None:
             _add_openings(json.loads(verdict), run, recorded)
+    recorded.contexts |= {name: name for name in recorded.contexts.values()}  # a present name is no older one
     return recorded
 
 

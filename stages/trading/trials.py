@@ -28,13 +28,14 @@ LEFT_OUT = {
     "calibration": ("method", "methods"),
     "split": ("open_holdout", "walk_forward"),
 }
-ASKED_SPAN = ("first_session", "last_session")  # of `requests`: a study that grows by some sessions is no new trial
 CONTEXT_DIGITS = 8
 DECIMALS = 9
 VAR_DECIMALS = 4
 
 Params = Mapping[str, Any]
 Renamed = Mapping[str, str]
+
+GROWS: Params = {"last_session": None}  # of `requests`: a study that grows by some sessions is no new trial
 
 
 @dataclass(frozen=True)
@@ -105,18 +106,25 @@ def names_trials(params: Params) -> bool:
 
 
 def context_of(params: Params) -> str:
-    """A digest of all params upstream of the rule, without the asked span and what a combo's id covers already."""
+    """A digest of all params upstream of the rule, without the last asked session and what a combo's id covers already.
+
+    The first asked session is covered: to begin elsewhere is a choice of days.
+    """
+    return _context(params, GROWS)
+
+
+def _context(params: Params, span: Params) -> str:
     upstream = _upstream(params, LEFT_OUT)
-    upstream["requests"] = upstream["requests"] | dict.fromkeys(ASKED_SPAN)
+    upstream["requests"] = upstream["requests"] | span
     return digest(canonical(upstream), CONTEXT_DIGITS)
 
 
 def earlier_contexts_of(params: Params) -> list[str]:
-    """The contexts of the same params in older entries: before a canonical form, and with the asked span in it."""
+    """The contexts of the same params in older entries: before a canonical form, with the asked span, without it."""
     left_out = {"universe": ("whitelist",), "calibration": ("method",), "split": ("open_holdout", "walk_forward")}
     text = json.dumps(_upstream(params, left_out), sort_keys=True, separators=(",", ":"), default=str)
     first = hashlib.sha256(text.encode()).hexdigest()[:CONTEXT_DIGITS]
-    return [first, digest(canonical(_upstream(params, LEFT_OUT)), CONTEXT_DIGITS)]
+    return [first, _context(params, {}), _context(params, {"first_session": None, **GROWS})]
 
 
 def under_todays_names(entry: Entry, contexts: Renamed, strategies: Renamed) -> Entry:

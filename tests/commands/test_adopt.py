@@ -66,6 +66,22 @@ def test_an_experiment_that_ran_before_trials_were_counted_lowers_no_count(proje
     assert (params["sweep"]["prior_trials"], params["rules"]["k_sigma"]) == (7, 0.75)
 
 
+def test_an_experiment_of_another_preset_lowers_no_count_of_its_own_study(project):
+    project.apply_experiment("preset=smoke", "sweep.prior_trials=2")
+    project.edit("conf/preset/smoke.yaml", "prior_trials: 0", "prior_trials: 7")
+    assert "sweep.prior_trials stays 7" in project.run("adopt")
+    assert (project.params()["sweep"]["prior_trials"], project.params()["report"]["study"]) == (7, "smoke")
+
+
+def test_studies_are_counted_by_source_and_model_under_every_name_of_a_study(project):
+    project.apply_experiment("report.study=other", "worth.prior_studies=1", "sweep.prior_trials=1")
+    project.edit("conf/worth/default.yaml", "prior_studies: 0", "prior_studies: 3")
+    project.edit("conf/sweep/default.yaml", "prior_trials: 0", "prior_trials: 7")
+    assert "worth.prior_studies stays 3" in project.run("adopt")
+    params = project.params()
+    assert (params["worth"]["prior_studies"], params["sweep"]["prior_trials"]) == (3, 1)
+
+
 def test_a_sweep_that_proposes_nothing_is_told_with_its_reason(project):
     propose(project, None, why="no combo trades")
     with pytest.raises(GateNotMet, match="no combo trades"):

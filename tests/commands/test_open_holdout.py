@@ -4,9 +4,12 @@ import pytest
 
 from stages.configuration.compose import compose
 from stages.errors import ConfigurationError, GateNotMet
+from stages.io.bucket_store import shared_store
+from stages.io.object_store import LocalStore
 from stages.params.study import Study
-from stages.runs.trial_log import openings_of
+from stages.runs.trial_log import TrialLog, openings_of
 from stages.trading.strategy import strategy_id
+from stages.trading.trials import opened
 
 MANIFEST = {"files": []}
 OOS = "artifacts/evaluate/oos.json"
@@ -47,7 +50,7 @@ def test_the_first_opening_says_that_there_was_none_before(project):
 def test_earlier_openings_are_named_with_their_commits_also_from_experiments_and_when_taken_back(project):
     first = judge(project)
     project.run("open-holdout")
-    opened = project.commit()
+    committed = project.commit()
     project.edit("conf/split/single_holdout.yaml", first, "null")
     project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
     project.run("params")
@@ -61,14 +64,25 @@ def test_earlier_openings_are_named_with_their_commits_also_from_experiments_and
     said = project.run("open-holdout")
 
     assert second != first
-    assert f"before this one: 2. Strategies: {first} (commit {opened}), s00000000abc (commit {experiment})" in said
+    assert f"before this one: 2. Strategies: {first} (commit {committed}), s00000000abc (commit {experiment})" in said
+
+
+def test_an_opening_of_a_colleague_that_only_the_shared_log_holds_is_named(project, tmp_path):
+    (project.path / ".dvc/config.local").write_text(
+        f"[core]\n    remote = team\n['remote \"team\"']\n    url = {tmp_path}/team\n"
+    )
+    api = Study.parse(compose()).api
+    TrialLog(LocalStore(tmp_path / "colleague"), shared_store(api)).add(opened(project.params(), "s00000000abc"))
+    judge(project)
+    said = project.run("open-holdout")
+    assert "before this one: 1. Strategies: s00000000abc (trial log)" in said
 
 
 def test_an_opening_on_a_branch_that_took_it_back_before_it_was_merged_counts(project):
     first = judge(project)
     project.git("checkout", "-q", "-b", "aside")
     project.run("open-holdout")
-    opened = project.commit()
+    committed = project.commit()
     project.git("revert", "--no-edit", "HEAD")
     project.git("checkout", "-q", "-")
     project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
@@ -77,7 +91,7 @@ def test_an_opening_on_a_branch_that_took_it_back_before_it_was_merged_counts(pr
     project.git("merge", "-q", "--no-ff", "--no-edit", "aside")
     project.git("branch", "-q", "-D", "aside")
     judge(project)
-    assert f"before this one: 1. Strategies: {first} (commit {opened})" in project.run("open-holdout")
+    assert f"before this one: 1. Strategies: {first} (commit {committed})" in project.run("open-holdout")
 
 
 @pytest.mark.parametrize("command", ["open-holdout", "trials"])
@@ -141,16 +155,16 @@ def test_months_are_opened_one_by_one_each_on_the_record(project):
     name = cut_months(project)
 
     assert "2025-02 of the holdout" in project.run("open-holdout", "--month", "2025-02")
-    opened = project.commit()
+    committed = project.commit()
     assert project.params()["split"]["open_holdout"] == {"2025-02": name}
     assert "already" in project.run("open-holdout", "--month", "2025-02")
 
     said = project.run("open-holdout", "--month", "2025-03")
 
-    assert f"before this one: 1. Strategies: {name} for 2025-02 (commit {opened})" in said
+    assert f"before this one: 1. Strategies: {name} for 2025-02 (commit {committed})" in said
     assert project.params()["split"]["open_holdout"] == {"2025-02": name, "2025-03": name}
     project.run("params", "--check")
-    both = {f"{name} for 2025-02": f"commit {opened}", f"{name} for 2025-03": f"commit {project.commit()}"}
+    both = {f"{name} for 2025-02": f"commit {committed}", f"{name} for 2025-03": f"commit {project.commit()}"}
     assert openings_of("synthetic") == both
 
 

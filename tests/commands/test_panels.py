@@ -23,7 +23,9 @@ def test_hits_over_runs_weigh_each_run_by_its_questions():
 
 def test_refunded_requests_are_not_counted_and_damaged_records_are_not_hidden():
     section = spend([RUN, {"damaged": True}], [{"state": "answered"}, {"state": "refunded"}, {"state": "unknown"}])
-    assert section.sentences[0].startswith("2 requests counted in the ledger's latest days, 2 runs in its records.")
+    assert section.sentences[0].startswith(
+        "2 requests counted in the ledger's latest days, 2 runs in its latest records."
+    )
     assert len(section.grids[0].rows) == 1
 
 
@@ -37,7 +39,9 @@ def test_a_repository_that_never_bought_anything_says_so_in_one_line():
 def test_a_variant_that_was_tried_twice_is_counted_once_and_studies_are_counted_apart():
     log = [Entry(*HERE, ("v1", "v2")), Entry(*HERE, ("v2", "v3")), Entry("bars", "another", ("v1",))]
     section = trials(log, HERE, None)
-    assert section.sentences[0].startswith("3 variants of this source and study")
+    assert section.sentences[0].startswith(
+        "3 variants of this source and study stand in the trial log of this machine."
+    )
     assert [row.cells for row in section.grids[0].rows] == [("bars", "a study", "3"), ("bars", "another", "1")]
     assert "`make null`" in section.sentences[-1]
 

@@ -13,11 +13,12 @@ from stages.configuration.compose import compose, to_yaml
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore
 from stages.params.study import Study
-from stages.runs.evidence import STUDY
+from stages.runs.evidence import STUDY, Run
 from stages.runs.past_runs import MANIFEST, entries_of, log_present_run, present_run
 from stages.runs.trial_log import TrialLog, earlier_openings, log_opening, log_study
 from stages.trading.grid import combos
 from stages.trading.strategy import Strategy, strategy_id
+from stages.trading.trials import context_of
 from stages.worth.study_id import study_id
 from tests.architecture.dependencies import ROOT
 from tests.commands.test_open_holdout import judge
@@ -207,6 +208,16 @@ def test_a_log_written_before_ids_had_a_canonical_form_holds_no_second_trial(pro
     assert "0 variants of this source and study are not in the grid of 36" in said
     assert project.params()["sweep"]["prior_trials"] == 0
     assert len(log(project).entries()) == 3  # read under other names, never rewritten
+
+
+def test_trials_logged_without_their_first_session_are_of_the_run_that_stated_one_unless_another_has_that_name():
+    whole = yaml.safe_load((ROOT / "params.yaml").read_text())
+    later = whole | {"requests": whole["requests"] | {"first_session": "2024-11-01"}}
+    before, now = context_of(whole), context_of(later)
+    assert before != now
+    assert entries_of([Run(later, {})]).contexts[before] == now
+    for runs in ([Run(later, {}), Run(whole, {})], [Run(whole, {}), Run(later, {})]):
+        assert entries_of(runs).contexts[before] == before
 
 
 def test_an_opening_of_an_earlier_schema_goes_by_the_id_that_the_same_strategy_has_now(project):

@@ -341,6 +341,18 @@ def test_what_the_benchmark_beside_cannot_answer_is_not_bought(
     assert states(contexts) == {}
 
 
+def test_nothing_is_bought_beside_a_program_whose_files_changed(
+    contexts: ContextFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The free candidate would end the run after the answers were paid."""
+    monkeypatch.chdir(tmp_path)
+    Path("run.py").write_text("")
+    stale = {"command": ("python", "run.py"), "files": ("run.py",), "files_sha256": "0" * 64}
+    beside = contexts.context().forecaster.model_copy(update=stale)
+    with pytest.raises(ConfigurationError, match=r"the program command have the digest .* `make identify`"):
+        door.open_backend(beside, requests_params())
+
+
 def test_a_value_that_cannot_be_sent_is_met_before_the_first_request(contexts: ContextFactory, server: TimeGPTServer):
     late = asked(snapshot=1)
     window = late.window()

@@ -67,6 +67,7 @@ def test_another_study_another_source_and_openings_are_no_trials_of_this_one():
     [
         ("source.synthetic.seed", 1),
         ("universe.last_session", "2024-12-31"),
+        ("requests.first_session", "2024-11-01"),  # a choice of days
         ("requests.history_days", [20]),
         ("forecaster.name", "ewma_fhs"),
         ("calibration.window_sessions", 7),
@@ -93,7 +94,6 @@ def test_the_same_combo_in_another_context_is_another_trial(path, value):
         ("calibration.methods", ["identity", "cqr"]),  # only a combo's own method changes what it earns
         ("quality.outlier_mads", 12),  # params say 12.0
         ("requests.last_session", "2025-01-31"),  # a study that grows step by step
-        ("requests.first_session", "2024-11-01"),
         ("forecaster.trained_until", "2024-01-31"),  # what is said of the model changes no forecast
         ("forecaster.files_sha256", "0" * 64),  # a program that is not asked
         ("worth.delta", 0.01),
