@@ -82,11 +82,12 @@ def test_the_plan_is_the_bill_and_the_ledger_says_the_same(
 
 
 @pytest.mark.parametrize("each", ["0.5", "1", "2.5", "4"])
-@pytest.mark.parametrize(("told_in", "told_out"), [(1, 1), (4, 4), (1, 2), (4, None)])
+@pytest.mark.parametrize("told", [(1, 1), (4, 4), (1, 2), (4, None)])
 def test_requests_from_before_the_tariff_count_by_it(
-    contexts: ContextFactory, server: TimeGPTServer, clock: Any, each: str, told_in: int, told_out: int | None
+    contexts: ContextFactory, server: TimeGPTServer, clock: Any, each: str, told: tuple[int, int | None]
 ):
     """Never less than was reckoned or told, of what is sent and of what is returned: the service tells either."""
+    told_in, told_out = told
     server.tell = {"input_tokens": 2 * ROWS * told_in, "output_tokens": told_out and 2 * 140 * told_out}
     contexts.backend(clock).answer(questions(["AAA", "BBB"], range(1)))
     sent, returned = 2 * ROWS * max(Decimal(each), told_in), 2 * 140 * max(Decimal(each), told_out or 1)
