@@ -11,7 +11,7 @@ import re
 import sys
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,14 @@ from stages.params.study import Study
 from stages.questions.schedule import plan_questions
 from stages.runs.evidence import require_evidence
 from stages.runs.scratch import market_of
+from stages.sessions.calendar import trading_calendar
 from stages.worth.card import card, line
 from stages.worth.plan import asked_by_session, planned_end, require_sealed, searched
 from stages.worth.verdict import State
 
 WORTH = Path("artifacts/judge_worth/worth.json")
 STAGE = "judge_worth"
+FORTNIGHT = timedelta(14)  # the exchange is never closed for as long
 
 
 def worth() -> None:
@@ -86,7 +88,9 @@ def _first_judged(stated: Study, asked: pl.DataFrame) -> int:
 
 
 def _why_no_further(stated: Study, sessions: Sequence[date], end: int) -> str:
-    if (stated.split.holdout_from or date.max) > stated.universe.last_session:
+    first, last = stated.universe.first_session, stated.universe.last_session
+    soon = min(last + FORTNIGHT, (stated.split.holdout_from or date.max) - timedelta(1))
+    if (trading_calendar(first, soon)["session"] > last).any():  # a longer record holds more before the holdout
         return (
             f"The record ends, and its last {count(stated.split.embargo_sessions, 'session')} (split.embargo_sessions) "
             f"may border on the holdout, so the search ends on {sessions[end - 1]}: go on when the record holds more "

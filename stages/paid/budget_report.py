@@ -72,7 +72,8 @@ def calls_of(objects: ObjectStore) -> list[dict[str, Any]]:
 
 def _call(facts: dict[str, Any], settled: dict[str, Any]) -> dict[str, Any]:
     """A request as it was reserved, and as the service counted it where that is more; damaged if it cannot be known."""
-    call = {**settled, **facts, **{name: settled[name] for name in ("units",) if name in settled}}
+    counted = {"units": settled["units"], "reserved": facts.get("units")} if "units" in settled else {}
+    call = {**settled, **facts, **counted}
     try:
         units_of(call, None)
     except (ValueError, TypeError, KeyError, ArithmeticError):

@@ -92,7 +92,10 @@ class ReservationLog:
         self.objects.create(f"{self.folder}/{name}.{state}", content, durable=False)
 
     def notes(self, taken: Mapping[int, Taken]) -> list[dict[str, Any]]:
-        """The contents of the reservations that count, with the ends of their requests; each file is read once."""
+        """The contents of the reservations that count, with the ends of their requests; each file is read once.
+
+        `reserved` are the units that were held, of which the service may have counted more.
+        """
         counted = [
             (f"{self.folder}/{n:04d}-{one.attempt}", one.state) for n, one in taken.items() if one.state != FREED
         ]
@@ -108,7 +111,7 @@ class ReservationLog:
                     f"{reservation}.json of the ledger is not readable, so its tokens, money and minute are unknown: "
                     "restore it, wait until its day or month is over, or set the limits of api that need it to null."
                 )
-            notes.append(note | self._notes.get(f"{reservation}.{state}", {}))
+            notes.append(note | self._notes.get(f"{reservation}.{state}", {}) | {"reserved": note.get("units")})
         return notes
 
 

@@ -56,15 +56,17 @@ def parse_units(document: Mapping[str, Any]) -> Units:
 def units_of(note: Mapping[str, Any], tariff: Tariff | None) -> Units:
     """What a reservation counts; for one of an earlier version, as far as it says what was sent.
 
-    It may be older than the tariff, under which a value may be more tokens.
+    It may be older than the tariff, under which a value may be more tokens: more of those that were reserved, not of
+    those that the service counted.
     """
     series = note.get("series", 0)
     values = series * note.get("horizon_min", 0) * _values_a_step(note.get("levels", []))
-    sent = max(note.get("rows", 0), note.get("input_tokens") or 0)
-    units = parse_units(note["units"]) if "units" in note else Units(1, sent, values)
-    more = max(values * _tokens_each(tariff) / max(units.output_tokens, 1), Decimal(1))
-    tokens = {name: _whole(getattr(units, name) * more) for name in TOKENS}
-    return replace(units, **tokens, money=max(units.money, _money(tokens, series, tariff)))
+    counted = parse_units(note["units"]) if "units" in note else Units(1, note.get("input_tokens") or 0)
+    reserved = note.get("reserved") or note.get("units")
+    held = parse_units(reserved) if reserved else Units(1, note.get("rows", 0), values)
+    more = max(values * _tokens_each(tariff) / max(held.output_tokens, 1), Decimal(1))
+    tokens = {name: max(getattr(counted, name), _whole(getattr(held, name) * more)) for name in TOKENS}
+    return replace(counted, **tokens, money=max(counted.money, _money(tokens, series, tariff)))
 
 
 def most(questions: Sequence[Question], tariff: Tariff | None) -> Units:

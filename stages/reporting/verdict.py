@@ -142,8 +142,8 @@ def _in_short(record: Record) -> tuple[tuple[str, str], ...]:
     """Three sentences: what was tested, what came out, what to do next."""
     rules, asked = record.config["rules"], record.config["forecaster"]["model"]
     first, last, sessions = _sessions(record)
-    found = set(record.answered["symbol"])  # a symbol that is listed behind the search span has no forecast yet
-    symbols = [symbol for symbol in record.symbols if symbol in found]
+    judged = {cell["symbol"] for cell in record.scores("cells")}  # a later listing may lack the stated history yet
+    symbols = [symbol for symbol in record.symbols if symbol in judged]
     tested = (
         f"whether {asked} predicts the next {_ahead(rules, symbols)} better than “the price stays”, on "
         f"{count(sessions, 'session')} from {first} to {last}, and whether a rule that trades its forecasts earns more "

@@ -16,7 +16,7 @@ from stages.tables.forecasts import FREE, MIX, is_local, is_untrained, makers
 from stages.trading.performance import book_of
 from stages.trading.simulate import trade_each
 from stages.trading.strategy import Strategy
-from stages.worth.day_values import QUESTION, compare, symbol_days
+from stages.worth.day_values import compare, symbol_days
 from stages.worth.money import ASKED, Swing, money_days, planned_swing_bp, rules_of_sides, swing_of
 from stages.worth.series import Comparison, LeftOut, Sides, cells_of
 
@@ -67,7 +67,7 @@ class CompareSymbol:
         return SymbolEvidence(
             days={one: symbol_days(results[one.free].questions, one.column, one.horizon_min) for one in self.compared},
             left_out=LeftOut(mix.void, mix.uncalibrated, mix.no_scale),
-            net_bp=self._net_bp(symbol, _at_the_same(judged, sides[MIX]), bars),
+            net_bp=self._net_bp(symbol, pl.concat([judged, sides[MIX]]), bars),
             swing=swing_of(judged, rule, symbol) if rule and symbol in rule.whitelist else None,
             calibrated=judged.filter("calibrated")["session"].unique(),
             makers=makers(judged),
@@ -109,12 +109,3 @@ class CompareSymbol:
             learns_here=is_local(sources),
             untrained=is_untrained(sources),
         )
-
-
-def _at_the_same(asked: pl.DataFrame, free: pl.DataFrame) -> pl.DataFrame:
-    """Both sides' forecasts, the free ones where the asked ones are calibrated too.
-
-    What is free answers also where only another history was asked, and would trade there alone.
-    """
-    both = asked.filter("calibrated").select(QUESTION)
-    return pl.concat([asked, free.join(both, on=QUESTION, how="semi", maintain_order="left")])

@@ -48,6 +48,16 @@ def test_a_study_buys_nothing_that_the_end_of_the_record_leaves_out_and_says_how
     assert "go on when the record holds more sessions (raise universe.last_session, then `make refresh`)." in said
 
 
+def test_a_record_that_ends_where_the_holdout_begins_is_not_said_to_grow(project, steps, monkeypatch):
+    """Longer, it holds no session more to search."""
+    project.edit("conf/universe/synthetic.yaml", "2025-03-31", str(SESSIONS[49]))
+    project.run("params")
+    monkeypatch.setattr(worth, "_asked_sessions", lambda _: asked(sessions=SESSIONS[:50]))
+    said = " ".join(project.run("study", "--step", "20").split())
+    assert steps[-1] == f"study: to {SESSIONS[48]}"
+    assert f"The search span ends on {SESSIONS[48]}, before split.holdout_from {SESSIONS[50]}" in said
+
+
 def test_a_record_that_ends_within_its_embargo_buys_nothing(project, steps, monkeypatch: pytest.MonkeyPatch):
     project.edit("conf/universe/synthetic.yaml", "2025-03-31", str(SESSIONS[2]))
     project.edit("conf/split/single_holdout.yaml", "embargo_sessions: 1", "embargo_sessions: 60")

@@ -51,7 +51,8 @@ def test_a_request_is_shown_as_it_was_reserved_and_as_it_ended(objects: LocalSto
     log.settle("0002-0", "refunded", b"{}")
     log.settle("0003-0", "unknown", b"torn")
     assert calls_of(objects) == [
-        {"reservation": f"{DAY}/0000-0", "state": "answered", "run": "a", **ABOUT, "units": MORE, "seconds": 2},
+        {"reservation": f"{DAY}/0000-0", "state": "answered", "run": "a", **ABOUT, "units": MORE, "seconds": 2}
+        | {"reserved": FEW},
         {"reservation": f"{DAY}/0001-0", "state": "reserved", "run": "of an earlier version", **ABOUT},
         {"reservation": f"{DAY}/0002-0", "state": "refunded", "damaged": True},
         {"reservation": f"{DAY}/0003-0", "state": "unknown", "damaged": True},

@@ -17,11 +17,12 @@ from stages.errors import BudgetStop, ConfigurationError, DataContractError
 from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
+from stages.paid.budget_report import calls_of
 from stages.paid.limits import Cap, periods_needed
 from stages.paid.moving import move_store
 from stages.paid.pricing import price
 from stages.paid.reservations import DAYS, MONTHS
-from stages.paid.units import TOKENS, Units, least, most, parse_units
+from stages.paid.units import TOKENS, Units, least, most, parse_units, units_of
 from stages.params.api import ApiParams, Tariff
 from tests.paid.test_pricing import schedule
 from tests.support.contexts import API, ROWS, ContextFactory, asked, questions
@@ -81,18 +82,22 @@ def test_the_plan_is_the_bill_and_the_ledger_says_the_same(
 
 
 @pytest.mark.parametrize("each", ["0.5", "1", "2.5", "4"])
-@pytest.mark.parametrize("told", [1, 4])
+@pytest.mark.parametrize("told", [(1, 1), (4, 4), (1, 2), (4, None)])
 def test_requests_from_before_the_tariff_count_by_it(
-    contexts: ContextFactory, server: TimeGPTServer, clock: Any, each: str, told: int
+    contexts: ContextFactory, server: TimeGPTServer, clock: Any, each: str, told: tuple[int, int | None]
 ):
-    """Never less than was reckoned or told: the service tells one token a value, or four."""
-    server.tell = {"input_tokens": 2 * ROWS * told, "output_tokens": 2 * 140 * told}
+    """Never less than was reckoned or told, of what is sent and of what is returned: the service tells either."""
+    told_in, told_out = told
+    server.tell = {"input_tokens": 2 * ROWS * told_in, "output_tokens": told_out and 2 * 140 * told_out}
     contexts.backend(clock).answer(questions(["AAA", "BBB"], range(1)))
-    counted = max(Decimal(each), told)
-    tokens, money = 2 * TOKENS_EACH * counted, 2 * (ROWS * 5 + 140 * Decimal("20.5")) * counted / 1_000_000
+    sent, returned = 2 * ROWS * max(Decimal(each), told_in), 2 * 140 * max(Decimal(each), told_out or 1)
+    money = (sent * 5 + returned * Decimal("20.5")) / 1_000_000
     stated = {"tokens_per_day": 10**9, "money_per_month": 9, "tariff": {**METERED, "tokens_per_value": each}}
-    used = {cap.name: units for cap, units in contexts.context(clock, **stated).ledger.used()}
-    assert (used["api.tokens_per_day"].tokens, used["api.money_per_month"].money) == (tokens, money)
+    context = contexts.context(clock, **stated)
+    used = {cap.name: units for cap, units in context.ledger.used()}
+    assert (used["api.tokens_per_day"].tokens, used["api.money_per_month"].money) == (sent + returned, money)
+    shown = sum((units_of(call, context.api.tariff) for call in calls_of(context.ledger.objects)), Units())
+    assert (shown.tokens, shown.money) == (sent + returned, money)
 
 
 def test_where_the_tariff_leaves_the_tokens_open_the_price_is_a_range_around_both_ways_to_count(server: TimeGPTServer):

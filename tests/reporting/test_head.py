@@ -177,6 +177,11 @@ def test_without_a_trade_there_is_no_delay_to_tell():
     assert not [name for name, _ in headline(idle).facts if "later" in name]
 
 
-def test_a_symbol_that_is_listed_behind_the_search_span_was_not_tested():
-    unlisted = {name: rows.clear() if name == "STRONG" else rows for name, rows in record().forecasts.items()}
-    assert "the next 10 minutes of WEAK, NULL better than" in short(record(forecasts=unlisted))["Tested"]
+@pytest.mark.parametrize("asks", [[], [4]])
+def test_a_symbol_that_is_listed_too_late_for_the_stated_history_was_not_tested(asks):
+    """It has no question in the search span, or questions of a shorter history alone."""
+    cells = record().metrics["cells"]
+    others, own = ([one for one in cells if (one["symbol"] == "STRONG") == its] for its in (False, True))
+    shorter = [one | {"history_days": days} for one in own for days in asks]
+    late = record(metrics=record().metrics | {"cells": others + shorter})
+    assert "the next 10 minutes of WEAK, NULL better than" in short(late)["Tested"]

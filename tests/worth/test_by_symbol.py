@@ -34,14 +34,14 @@ def said(model: str, quantiles: list[float], history_days: int = 40, calibrated:
 ASKED, MIXED, HAR = said("asked", RISE), said(f"free:{MIX}", FALL), said("free:har", NOTHING, calibrated=0)
 
 
-def evidence(symbol: str = "A", mixed: pl.DataFrame = MIXED) -> SymbolEvidence:
+def evidence(symbol: str = "A") -> SymbolEvidence:
     """What it adds; forecasts of another model and of another history lie beside the asked ones."""
     sides = {"asked": ("asked", 40), MIX: (f"free:{MIX}", 40)}
     work = CompareSymbol(
         ("asked", 40), SHAPES, rules_of_sides(strategy("A"), sides), calendar(dict.fromkeys(DAYS, FULL))
     )
     asked = pl.concat([said("other", FALL), ASKED, said("asked", FALL, history_days=20)])
-    return work(symbol, asked, pl.concat([mixed, HAR]), pl.concat(bars(day, RISING) for day in DAYS))
+    return work(symbol, asked, pl.concat([MIXED, HAR]), pl.concat(bars(day, RISING) for day in DAYS))
 
 
 def test_each_free_forecast_is_compared_with_the_asked_model_and_history():
@@ -62,15 +62,6 @@ def test_each_side_earns_with_its_own_forecasts():
         MIX: [pytest.approx(-5 - cost), 0.0],
     }
     assert evidence().swing.bp > 0.0
-
-
-def test_what_is_free_trades_only_where_the_asked_forecasts_are_calibrated():
-    """The mix is calibrated on the second day too, where the asked one is not; and only the shorter history is asked
-    at 11:30 of the first."""
-    later = said(f"free:{MIX}", FALL).with_columns(pl.col("snapshot_utc", "target_ts") + timedelta(hours=1))
-    mixed = pl.concat([said(f"free:{MIX}", FALL, calibrated=2), later])
-    assert evidence(mixed=mixed).net_bp[MIX].equals(evidence().net_bp[MIX])
-    assert evidence(mixed=later).net_bp[MIX]["net_bp"].to_list() == [0.0, 0.0]
 
 
 def test_a_symbol_that_is_not_on_the_whitelist_is_compared_and_earns_nothing():
