@@ -46,8 +46,6 @@ WEIGHTS = Path("artifacts/calibrate/free_weights.parquet")
 SIGNALS = Path("artifacts/backtest/signals.parquet")
 SEARCH = Path("artifacts/seal/search/calendar.parquet")
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
-
-
 BESIDE = (
     "Where symbols of other groups decide about bars (moves that they share, quality.unlisted_halts: keep), audit all "
     "at once: AT_ONCE=1000."

@@ -215,14 +215,18 @@ class Market:
         return replace(self, forecasts=within(span, self.forecasts), calendar=within(span, self.calendar))
 
     def common_to(self, strategies: Iterable[Strategy]) -> Self:
-        """Without the first sessions, if only some of these could trade there, for want of a history or corrections."""
-        traded = {one.cell(symbol) for one in strategies for symbol in one.trading}
-        able = self.forecasts.lazy().filter("calibrated").group_by(Cell._fields).agg(pl.col("session").min()).collect()
-        first = [(Cell(*own), begin) for *own, begin in able.sort("session", descending=True).iter_rows()]
-        begins = {(cell.history_days, cell.method): begin for cell, begin in first if cell in traded}
-        if len(set(begins.values())) < 2:
+        """Without the first sessions, if only some of these could trade there, for want of a history or corrections.
+
+        Those of one history, horizon and method, as many variants of a grid, trade the same cells.
+        """
+        kinds = {(one.rules.history_days, one.rules.horizon_min, one.method): one for one in strategies}.values()
+        schema = {name: self.forecasts.schema[name] for name in Cell._fields}
+        traded = pl.LazyFrame([one.cell(symbol) for one in kinds for symbol in one.trading], schema, orient="row")
+        able = self.forecasts.lazy().filter("calibrated").join(traded, on=Cell._fields, how="semi")
+        begins = able.group_by("history_days", "method").agg(pl.col("session").min()).collect()["session"]
+        if begins.n_unique() < 2:
             return self
-        common = self.calendar.filter(pl.col("session") >= max(begins.values()))["session"].sort()
+        common = self.calendar.filter(pl.col("session") >= begins.max())["session"].sort()
         return self.on(Span("common", tuple(common)))
 
 
