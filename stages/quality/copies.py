@@ -65,7 +65,7 @@ def sampled_prints(bars: pl.DataFrame) -> Prints:
 
 def row_prints(bars: pl.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.uint64]]:
     """Which rows are compared, and a fingerprint of minute, prices and volume (equal by chance in 1 of 2**32)."""
-    compared = (pl.col("sound") & (pl.col("volume") > 0) & (pl.col("high") > pl.col("low"))).fill_null(value=False)
+    compared = pl.col("sound") & (pl.col("volume") > 0) & (pl.col("high") > pl.col("low"))
     numbers = [bars[name].to_numpy().view(np.uint64) for name in (*PRICES, "volume")]
     numbers.append(bars["m"].to_numpy().astype(np.uint64))
     mixed = np.zeros(bars.height, np.uint64)

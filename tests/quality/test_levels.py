@@ -136,6 +136,20 @@ def test_a_jump_within_the_session_is_void_at_once(factor: float, first: int, la
     assert failed(checked) == ([TUESDAY] if verdict == "fail" else [])
 
 
+@pytest.mark.parametrize("price", ["open", "close"])
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_an_open_or_a_close_alone_that_is_far_away_is_void(price: str, factor: float) -> None:
+    hit = minutes(TUESDAY, 200, 200)
+    wrong = {price: factor, "low": min(factor, 1.0), "high": max(factor, 1.0)}
+    checked = through_the_gate(
+        delivery(seed=1).with_columns(
+            pl.when(hit).then(pl.col(name) * by).otherwise(name).alias(name) for name, by in wrong.items()
+        )
+    )
+
+    assert day(checked, TUESDAY)["PX7"] == 1
+
+
 @pytest.mark.parametrize(("last", "dropped"), [(204, []), (205, [TUESDAY])])
 def test_as_many_void_bars_in_a_row_as_may_be_missing_drop_no_session(last: int, dropped: list[date]) -> None:
     """Five may be: `max_gap_min`."""

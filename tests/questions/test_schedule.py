@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from stages.errors import ConfigurationError, DataContractError
 from stages.questions.market import Market
-from stages.questions.schedule import PerSymbol, lines_of
+from stages.questions.schedule import PerSymbol, lines_of, plan_questions
 from stages.questions.timetable import REASONS
 from stages.questions.window import Past
 from stages.tables.contract import unpacked
@@ -89,6 +89,22 @@ def test_a_session_that_is_not_sound_so_far_is_not_asked_on_and_says_why():
     schedule = plan(market_of({"A": holed}, CALENDAR))[0]
     assert at(schedule, DAYS[4])["status"] == "not_sound_incomplete"
     assert at(schedule, DAYS[5])["status"] == "ok"
+
+
+@pytest.mark.parametrize(("first", "why"), [(14, "no_price"), (5, "not_sound_incomplete")])
+def test_a_snapshot_without_a_price_says_so_unless_today_is_unsound_anyway(first, why):
+    hole = (pl.col("session") == DAYS[4]) & pl.col("m").is_between(first, 14)
+    holed = (
+        market()
+        .bars["A"]
+        .with_columns(
+            *(pl.when(~hole).then(name).alias(name) for name in ("open", "high", "low", "close", "volume")),
+            gap_len=pl.when(hole).then(pl.col("m") - first + 1).otherwise(0).cast(pl.Int32),
+        )
+    )
+    generous = QUALITY.model_copy(update={"min_session_completeness": 14 / 15})
+    schedule = plan_questions(market_of({"A": holed}, CALENDAR), ("A",), requests_params(), model_spec(), generous)[0]
+    assert at(schedule, DAYS[4])["status"] == why
 
 
 @pytest.mark.parametrize(("min_rows", "early"), [(135, "ok"), (136, "too_few_rows"), (150, "too_few_rows")])
