@@ -12,13 +12,14 @@ from pathlib import Path, PurePath
 
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore, plain_words
+from stages.paid.checks import LATE, NOTE
 from stages.paid.identity import MOVED, STORE, id_at
 from stages.paid.limits import LIMITS, limits_in
 from stages.paid.locks import lock_whole
 from stages.paid.reservations import DAYS, FILE_NAME, MONTHS, SETTLED, ReservationLog
 
 OF_THE_PLACE = {STORE.file, "shared_with.txt", "swaps.lock", "budget/last_sent"}
-BY_ITSELF = ("claims/", f"{DAYS}/", f"{MONTHS}/", f"{LIMITS}/")
+BY_ITSELF = ("claims/", f"{DAYS}/", f"{MONTHS}/", f"{LIMITS}/", f"{LATE}/")
 
 
 def move_store(old: LocalStore, new: LocalStore) -> None:
@@ -36,8 +37,15 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
         if not limits_in(new):
             for name in limits_in(old):  # the newest, which counts, comes first
                 _copy(old, new, name)
-        for log in (f"{folder}/{name}" for folder in (DAYS, MONTHS) for name in old.names(folder)):
-            _count_too(old, new, log)
+        for name in old.names(MONTHS):
+            _count_too(old, new, f"{MONTHS}/{name}")
+        late = list(filter(NOTE.match, old.names(LATE)))
+        for day in old.names(DAYS):
+            moved = _count_too(old, new, f"{DAYS}/{day}")
+            for name in late:  # named by its request, which has another number now
+                key, of, reservation, *rest = name.split(".")
+                if of == day:
+                    new.create(f"{LATE}/{'.'.join([key, day, moved.get(reservation, reservation), *rest])}", b"")
         os.sync()
         if (number := id_at(STORE, old)) is not None:
             new.create(STORE.file, f"{number}\n".encode())
@@ -45,12 +53,16 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
                 (old.root / STORE.file).replace(old.root / MOVED)
 
 
-def _count_too(old: LocalStore, new: LocalStore, folder: str) -> None:
-    """Copy the reservations of a day or month, behind those that the new store has; each once."""
+def _count_too(old: LocalStore, new: LocalStore, folder: str) -> dict[str, str]:
+    """Copy the reservations of a day or month, behind those that the new store has; each once.
+
+    Returns the names that they have there, by those they had.
+    """
     if not new.names(folder):
         for name in sorted(old.names(folder), key=lambda name: not name.endswith(".json")):  # no end without its start
             _copy(old, new, f"{folder}/{name}")
-        return
+        return {}
+    names: dict[str, str] = {}
     log = ReservationLog(new, folder)
     there = new.read_many(f"{folder}/{name}" for name in new.names(folder) if name.endswith(".json"))
     counted = {content: PurePath(name).stem for name, content in there.items()}
@@ -60,9 +72,11 @@ def _count_too(old: LocalStore, new: LocalStore, folder: str) -> None:
         taken = counted.get(content)
         while taken is None:
             taken = log.take(log.taken(), content)
+        names[reservation] = taken
         for state in SETTLED:
             if (ending := old.read(f"{folder}/{reservation}.{state}")) is not None:
                 log.settle(taken, state, ending)
+    return names
 
 
 def _files(old: LocalStore) -> Iterator[str]:

@@ -12,6 +12,7 @@ from stages.errors import ConfigurationError
 from stages.io import workspace
 from stages.io.object_store import LocalStore
 from stages.io.workspace import store_root
+from stages.paid.checks import release_late
 from stages.paid.context import Counts
 from stages.paid.door import begin_here, ledger_anywhere, open_backend, open_context, store_anywhere
 from stages.paid.identity import STORE, begun_store, id_at, known_elsewhere, known_store
@@ -291,6 +292,28 @@ class TestMoving:
             len(contexts.backend().answer([*questions(["AAA", "BBB"], range(3)), *questions(["CCC"], range(4))])) == 10
         )
         assert server.sent == 7
+
+    def test_late_requests_of_both_are_each_held_back_and_released_on_their_own(
+        self, old: LocalStore, server: TimeGPTServer
+    ):
+        """The n-th request of a day came late in both places, for two questions and for the same one."""
+        new = LocalStore(store_root())
+        there, here = (ContextFactory(store.root, server.url) for store in (old, new))
+        set_standing_limit(new, 100, here.context().clock)
+        here.backend().answer(questions(["CCC"], range(3)))
+        server.seconds = 0.5
+        for contexts, symbol in ((there, "DDD"), (here, "EEE"), (there, "FFF"), (here, "FFF")):
+            with pytest.raises(ConfigurationError, match="billed once"):
+                contexts.backend(timeout_sec=0.2).answer([asked(symbol)])
+        ddd, eee, fff = (asked(symbol).question.key for symbol in ("DDD", "EEE", "FFF"))
+        release_late(old, fff)
+        for _ in range(2):
+            move_store(old, new)
+        assert release_late(new, ddd) == {ddd}
+        for symbol in ("EEE", "FFF"):
+            with pytest.raises(ConfigurationError, match="billed once"):
+                here.backend(timeout_sec=0.2).answer([asked(symbol)])
+        assert [release_late(new, key) for key in (eee, fff)] == [{eee}, {fff}]
 
     @pytest.mark.parametrize("others", [0, 1])
     def test_a_move_that_is_killed_at_any_file_and_repeated_counts_as_one_that_was_not(
