@@ -7,7 +7,7 @@ already has a store, the two are merged: its answers and standing limits stay, a
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 
 from stages.errors import ConfigurationError
@@ -39,13 +39,8 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
                 _copy(old, new, name)
         for name in old.names(MONTHS):
             _count_too(old, new, f"{MONTHS}/{name}")
-        late = list(filter(NOTE.match, old.names(LATE)))
-        for day in old.names(DAYS):
-            moved = _count_too(old, new, f"{DAYS}/{day}")
-            for name in late:  # named by its request, which has another number now
-                key, of, reservation, *rest = name.split(".")
-                if of == day:
-                    new.create(f"{LATE}/{'.'.join([key, day, moved.get(reservation, reservation), *rest])}", b"")
+        for name in old.names(DAYS):
+            _late_too(old, new, name, _count_too(old, new, f"{DAYS}/{name}"))
         os.sync()
         if (number := id_at(STORE, old)) is not None:
             new.create(STORE.file, f"{number}\n".encode())
@@ -77,6 +72,14 @@ def _count_too(old: LocalStore, new: LocalStore, folder: str) -> dict[str, str]:
             if (ending := old.read(f"{folder}/{reservation}.{state}")) is not None:
                 log.settle(taken, state, ending)
     return names
+
+
+def _late_too(old: LocalStore, new: LocalStore, day: str, names: Mapping[str, str]) -> None:
+    """Copy the late requests of a day, each under the name that its reservation has there."""
+    for note in filter(NOTE.match, old.names(LATE)):
+        key, of, reservation, *rest = note.split(".")
+        if of == day:
+            new.create(f"{LATE}/{'.'.join([key, of, names.get(reservation, reservation), *rest])}", b"")
 
 
 def _files(old: LocalStore) -> Iterator[str]:
