@@ -1,6 +1,7 @@
 """`make study`: how far it buys, with the runs themselves left out."""
 
 from datetime import date
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -117,3 +118,24 @@ def test_what_was_asked_behind_it_stays(project, steps):
     project.run("study", "--step", "20")
 
     assert steps == [f"study: to {SESSIONS[60]}"]
+
+
+@pytest.mark.parametrize(
+    ("said", "told", "code"),
+    [
+        ("error 4 of 4 requests\nERROR: failed to reproduce 'forecast': exited with 4\n", "error 4 of 4 requests\n", 4),
+        (
+            "ERROR: failed to reproduce 'forecast': exited with -9\n",
+            "ERROR: failed to reproduce 'forecast': exited with -9\n",
+            255,
+        ),
+    ],
+)
+def test_a_stage_that_was_killed_and_said_nothing_is_named(
+    said: str, told: str, code: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(worth, "run_dvc", lambda *_, **__: CompletedProcess([], 255, "", said))
+    with pytest.raises(SystemExit) as ended:
+        worth._judged("study")
+    assert ended.value.code == code
+    assert capfd.readouterr().err == told
