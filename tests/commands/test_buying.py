@@ -120,16 +120,11 @@ def test_what_was_asked_behind_it_stays(project, steps):
     assert steps == [f"study: to {SESSIONS[60]}"]
 
 
+STOPPED, KILLED = (f"ERROR: failed to reproduce 'forecast': exited with {code}\n" for code in (4, -9))
+
+
 @pytest.mark.parametrize(
-    ("said", "told", "code"),
-    [
-        ("error 4 of 4 requests\nERROR: failed to reproduce 'forecast': exited with 4\n", "error 4 of 4 requests\n", 4),
-        (
-            "ERROR: failed to reproduce 'forecast': exited with -9\n",
-            "ERROR: failed to reproduce 'forecast': exited with -9\n",
-            255,
-        ),
-    ],
+    ("said", "told", "code"), [(f"error of a limit\n{STOPPED}", "error of a limit\n", 4), (KILLED, KILLED, 255)]
 )
 def test_a_stage_that_was_killed_and_said_nothing_is_named(
     said: str, told: str, code: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
