@@ -1,7 +1,7 @@
 """Moving an answer store: its answers, its notes, and every request it counted.
 
 Everything is copied before the old store loses its id, so an interrupted move can be run again. Where the new location
-already has a store, the two are merged: its answers and standing limits stay, and the requests of both count.
+already has a store, the two are merged: its sound answers and standing limits stay, and the requests of both count.
 
 *Errors*: `ConfigurationError` (exit 5) while a run is buying into the old store, or when a disk fails.
 """
@@ -12,13 +12,15 @@ from pathlib import Path, PurePath
 
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore, plain_words
+from stages.paid.answer_store import SHARED_WITH, AnswerStore
 from stages.paid.checks import LATE, NOTE
 from stages.paid.identity import MOVED, STORE, id_at
 from stages.paid.limits import LIMITS, limits_in
 from stages.paid.locks import lock_whole
+from stages.paid.records import key_of
 from stages.paid.reservations import DAYS, FILE_NAME, MONTHS, SETTLED, ReservationLog
 
-OF_THE_PLACE = {STORE.file, "shared_with.txt", "swaps.lock", "budget/last_sent"}
+OF_THE_PLACE = {STORE.file, SHARED_WITH, "swaps.lock", "budget/last_sent"}
 BY_ITSELF = ("claims/", f"{DAYS}/", f"{MONTHS}/", f"{LIMITS}/", f"{LATE}/")
 
 
@@ -34,6 +36,7 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
         for name in _files(old):
             if name not in OF_THE_PLACE and not name.startswith(BY_ITSELF):
                 _copy(old, new, name)
+        _answers_too(old, new)
         if not limits_in(new):
             for name in limits_in(old):  # the newest, which counts, comes first
                 _copy(old, new, name)
@@ -46,6 +49,17 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
             new.create(STORE.file, f"{number}\n".encode())
             with plain_words(old.root):
                 (old.root / STORE.file).replace(old.root / MOVED)
+
+
+def _answers_too(old: LocalStore, new: LocalStore) -> None:
+    """Let answers take the place of those that are damaged or dropped, and the next run share all with its remote."""
+    here = AnswerStore(new, None)
+    for name in AnswerStore(old, None).names():
+        if new.read(name) != old.read(name):
+            here.get([key_of(name)])  # what counts no more moves to quarantine/
+            _copy(old, new, name)
+    if old.read(SHARED_WITH) != new.read(SHARED_WITH):
+        new.replace(SHARED_WITH, b"")
 
 
 def _count_too(old: LocalStore, new: LocalStore, folder: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from stages.errors import ConfigurationError
 from stages.io import workspace
 from stages.io.object_store import LocalStore
 from stages.io.workspace import store_root
+from stages.paid.answer_store import AnswerStore
 from stages.paid.checks import release_late
 from stages.paid.context import Counts
 from stages.paid.door import begin_here, ledger_anywhere, open_backend, open_context, store_anywhere
@@ -21,6 +22,7 @@ from stages.paid.locks import lock
 from stages.paid.moving import move_store
 from stages.paid.program_door import answer_store
 from stages.paid.purchase import Buyer
+from stages.paid.records import path_of
 from stages.params.forecaster import ForecasterParams
 from tests.io.test_workspace import api
 from tests.questions.markets import requests_params
@@ -314,6 +316,35 @@ class TestMoving:
             with pytest.raises(ConfigurationError, match="billed once"):
                 here.backend(timeout_sec=0.2).answer([asked(symbol)])
         assert [release_late(new, key) for key in (eee, fff)] == [{eee}, {fff}]
+
+    @pytest.mark.parametrize("unsound", ["damaged", "dropped"])
+    def test_a_sound_answer_takes_the_place_of_one_that_counts_no_more(
+        self, unsound: str, old: LocalStore, server: TimeGPTServer
+    ):
+        """`unsound` is a copy that lies in the other place; here it was dropped, and its question bought again."""
+        new, one = LocalStore(store_root()), asked("AAA")
+        name, contexts = path_of(one.question.key), ContextFactory(new.root, server.url)
+        new.create(name, b"{}" if unsound == "damaged" else old.read(name) or b"")
+        AnswerStore(old, None).drop(one.question.key)
+        set_standing_limit(old, 100, contexts.context().clock)
+        ContextFactory(old.root, server.url).backend().answer([one])
+        for _ in range(2):
+            move_store(old, new)
+        assert new.read(name) == old.read(name)
+        assert len(contexts.backend().answer(questions(["AAA", "BBB"], range(3)))) == 6
+        assert server.sent == 4
+
+    @pytest.mark.parametrize("earlier", ["there", None])
+    def test_answers_that_the_remote_of_this_place_never_got_are_shared_with_it(
+        self, earlier: str | None, old: LocalStore, server: TimeGPTServer, tmp_path: Path
+    ):
+        new, remote = LocalStore(store_root()), LocalStore(tmp_path / "remote")
+        if earlier:
+            AnswerStore(old, LocalStore(tmp_path / earlier)).share_again()
+        AnswerStore(new, remote).share_again()
+        move_store(old, new)
+        AnswerStore(new, remote).share_again()
+        assert AnswerStore(remote, None).size() == 6
 
     @pytest.mark.parametrize("others", [0, 1])
     def test_a_move_that_is_killed_at_any_file_and_repeated_counts_as_one_that_was_not(
