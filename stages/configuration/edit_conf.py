@@ -73,9 +73,9 @@ def choose(group: str, choice: str) -> Path:
         document.insert(0, "defaults", [])
     entries = [entry for entry in document["defaults"] if isinstance(entry, dict) and key in entry]
     if not entries:
-        document["defaults"].append({key: choice})
+        document["defaults"].append({key: _quoted(choice)})
     for entry in entries:
-        entry[key] = choice
+        entry[key] = _quoted(choice)
     _write(document, path)
     return path
 
