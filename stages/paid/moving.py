@@ -3,11 +3,12 @@
 Everything is copied before the old store loses its id, so an interrupted move can be run again. Where the new location
 already has a store, the two are merged: its sound answers and standing limits stay, and the requests of both count.
 
-*Errors*: `ConfigurationError` (exit 5) while a run is buying into the old store, or when a disk fails.
+*Errors*: `ConfigurationError` (exit 5) while a run is buying into one of the stores, or when a disk fails.
 """
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path, PurePath
 
 from stages.errors import ConfigurationError
@@ -30,25 +31,31 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
         raise ConfigurationError(
             f"{old.root} is already the store of DVC's cache: there is nothing to move; FROM= must name another cache."
         )
-    with lock_whole(old) as alone:
-        if not alone:
-            raise ConfigurationError(f"a run is buying into {old.root}: move the store when that run has ended.")
-        for name in _files(old):
-            if name not in OF_THE_PLACE and not name.startswith(BY_ITSELF):
-                _copy(old, new, name)
-        _answers_too(old, new)
-        if not limits_in(new):
-            for name in limits_in(old):  # the newest, which counts, comes first
-                _copy(old, new, name)
-        for name in old.names(MONTHS):
-            _count_too(old, new, f"{MONTHS}/{name}")
-        for name in old.names(DAYS):
-            _late_too(old, new, name, _count_too(old, new, f"{DAYS}/{name}"))
+    with ExitStack() as locks:
+        for store in (old, new):
+            if not locks.enter_context(lock_whole(store)):
+                raise ConfigurationError(f"a run is buying into {store.root}: move the store when that run has ended.")
+        _copy_all(old, new)
         os.sync()
         if (number := id_at(STORE, old)) is not None:
             new.create(STORE.file, f"{number}\n".encode())
             with plain_words(old.root):
                 (old.root / STORE.file).replace(old.root / MOVED)
+
+
+def _copy_all(old: LocalStore, new: LocalStore) -> None:
+    """Copy answers, notes and requests, beside those that the new store has."""
+    for name in _files(old):
+        if name not in OF_THE_PLACE and not name.startswith(BY_ITSELF):
+            _copy(old, new, name)
+    _answers_too(old, new)
+    if not limits_in(new):
+        for name in limits_in(old):  # the newest, which counts, comes first
+            _copy(old, new, name)
+    for name in old.names(MONTHS):
+        _count_too(old, new, f"{MONTHS}/{name}")
+    for name in old.names(DAYS):
+        _late_too(old, new, name, _count_too(old, new, f"{DAYS}/{name}"))
 
 
 def _answers_too(old: LocalStore, new: LocalStore) -> None:

@@ -5,6 +5,7 @@ import resource
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -12,6 +13,7 @@ from stages.errors import ConfigurationError
 from stages.io import workspace
 from stages.io.object_store import LocalStore
 from stages.io.workspace import store_root
+from stages.paid import moving
 from stages.paid.answer_store import AnswerStore
 from stages.paid.checks import release_late
 from stages.paid.context import Counts
@@ -23,6 +25,7 @@ from stages.paid.moving import move_store
 from stages.paid.program_door import answer_store
 from stages.paid.purchase import Buyer
 from stages.paid.records import path_of
+from stages.paid.units import Units
 from stages.params.forecaster import ForecasterParams
 from tests.io.test_workspace import api
 from tests.questions.markets import requests_params
@@ -413,8 +416,33 @@ class TestMoving:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert id_at(STORE, new)
 
+    def test_a_request_that_is_made_here_meanwhile_counts_beside_those_that_come(
+        self, old: LocalStore, server: TimeGPTServer, monkeypatch: pytest.MonkeyPatch
+    ):
+        new = LocalStore(store_root())
+        contexts, copy = ContextFactory(new.root, server.url), moving._copy
+
+        def buy() -> None:
+            with lock(new):
+                contexts.context().ledger.reserve({}, Units())
+
+        buyer = Thread(target=buy)
+
+        def copied(old: LocalStore, new: LocalStore, name: str) -> None:
+            if name.startswith("budget/days/") and not buyer.ident:
+                buyer.start()
+                buyer.join(0.5)
+            copy(old, new, name)
+
+        monkeypatch.setattr(moving, "_copy", copied)
+        move_store(old, new)
+        buyer.join()
+        assert states(contexts) == {"answered": 3, "reserved": 1}
+
     def test_nothing_moves_while_somebody_buys(self, old: LocalStore, server: TimeGPTServer):
         told = pytest.raises(ConfigurationError, match="a run is buying into")
         with lock(old, ["2024-09-03T1430Z"]), told:
             move_store(old, LocalStore(store_root()))
         assert not store_root().exists()
+        with lock(LocalStore(store_root())), pytest.raises(ConfigurationError, match=f"buying into {store_root()}"):
+            move_store(old, LocalStore(store_root()))
