@@ -65,7 +65,7 @@ def _answers_too(old: LocalStore, new: LocalStore) -> None:
         if new.read(name) != old.read(name):
             here.get([key_of(name)])  # what counts no more moves to quarantine/
             _copy(old, new, name)
-    if old.read(SHARED_WITH) != new.read(SHARED_WITH):
+    if old.read(SHARED_WITH) not in {None, new.read(SHARED_WITH)}:  # what no remote has is marked in unshared/
         new.replace(SHARED_WITH, b"")
 
 
