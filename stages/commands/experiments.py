@@ -17,7 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from stages.configuration.compose import compose, set_by
-from stages.errors import ConfigurationError, PipelineError
+from stages.errors import ConfigurationError, PipelineError, shorten
 from stages.io.dvc_command import run_dvc
 from stages.io.dvc_state import require_whole_rwlock
 from stages.io.terminal import width
@@ -49,6 +49,11 @@ def experiments(name: str) -> None:
     for words, options in zip(called, queued.items(), strict=True):
         _queue(words, *options)
     _dvc("exp", "run", "--run-all")
+    if failed := [words for words in called if not _is_recorded(words)]:  # of which DVC's exit code says nothing
+        raise ConfigurationError(
+            f"{shorten(failed)} did not run to the end, as it says above: answers and the other variants are kept; go "
+            f"on by `make experiments NAME={name}` when the cause is gone."
+        )
 
 
 def _variants(line: str) -> Iterator[tuple[Overrides, Overrides]]:
@@ -100,10 +105,15 @@ def _plain(text: str) -> str:
 
 def _queue(name: str, variant: Overrides, options: Overrides) -> None:
     """Queue one variant in place of an earlier experiment of this name on this commit."""
-    head = git("rev-parse", "HEAD").strip()
-    if git("for-each-ref", f"refs/exps/{head[:2]}/{head[2:]}/{name}"):
+    if _is_recorded(name):
         _dvc("exp", "remove", "-q", name)
     _dvc("exp", "run", "--queue", "--name", name, *(part for word in variant for part in ("-S", word)), *options)
+
+
+def _is_recorded(name: str) -> bool:
+    """Whether an experiment of this name ran on the present commit."""
+    head = git("rev-parse", "HEAD").strip()
+    return bool(git("for-each-ref", f"refs/exps/{head[:2]}/{head[2:]}/{name}"))
 
 
 def _dvc(*words: str) -> None:

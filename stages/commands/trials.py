@@ -167,7 +167,7 @@ def open_holdout(month: str | None = None) -> None:
 
     _exchanged_log()
     earlier = openings_of(study.source.name)
-    if month and isinstance(before, dict):  # months that are held out no more would stop `evaluate`
+    if month and isinstance(before, dict):  # without months that are held out no more, which open nothing
         wanted = {name: before[name] for name in before if name in oos["held"]} | {month: strategy}
     changed = state({"split": {"open_holdout": wanted}})
 

@@ -116,8 +116,9 @@ def _judged(label: str) -> dict[str, Any]:
     with clock(label):
         done = run_dvc("--wait-for-lock", "repro", STAGE, captured=True)
     if done.returncode:
-        sys.stderr.write("".join(f"{one}\n" for one in done.stderr.splitlines() if not one.startswith("ERROR: failed")))
         code = re.search(r"exited with (\d+)", done.stderr)
+        lines = done.stderr.splitlines()  # of a stage that was killed, or did not begin, only DVC says something
+        sys.stderr.write("".join(f"{one}\n" for one in lines if not (code and one.startswith("ERROR: failed"))))
         raise SystemExit(int(code[1]) if code else done.returncode)
     verdict: dict[str, Any] = read_json(WORTH)
     return verdict

@@ -16,8 +16,19 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
-from stages.configuration.compose import ABSENT, CONF, KeyPath, compose, describe, differences, following, write_params
+from stages.configuration.compose import (
+    ABSENT,
+    CONF,
+    KeyPath,
+    compose,
+    describe,
+    differences,
+    following,
+    to_yaml,
+    write_params,
+)
 from stages.errors import ConfigurationError
 from stages.io.files import write_text
 from stages.params.study import Study
@@ -62,9 +73,9 @@ def choose(group: str, choice: str) -> Path:
         document.insert(0, "defaults", [])
     entries = [entry for entry in document["defaults"] if isinstance(entry, dict) and key in entry]
     if not entries:
-        document["defaults"].append({key: choice})
+        document["defaults"].append({key: _quoted(choice)})
     for entry in entries:
-        entry[key] = choice
+        entry[key] = _quoted(choice)
     _write(document, path)
     return path
 
@@ -123,18 +134,32 @@ def _choices(document: Mapping[str, Any]) -> dict[str, str]:
 def _edit(path: Path, values: Mapping[KeyPath, Any]) -> None:
     """Write these values into a file, without those that are `ABSENT`."""
     document = _read(path)
-    for (*parents, last), value in values.items():
+    for names, value in values.items():
+        *parents, last = map(_quoted, names)
         inner = document
         for name in parents:
             inner = inner.setdefault(name, {})
         if value == ABSENT:
             inner.pop(last, None)
         elif isinstance(value, list):
-            inner[last] = CommentedSeq(value)
+            inner[last] = CommentedSeq(map(_quoted, value))
             inner[last].fa.set_flow_style()
         else:
-            inner[last] = value
+            inner[last] = _quoted(value)
     _write(document, path)
+
+
+def _quoted(value: Any) -> Any:
+    """The value; in quotes if it is a text that is none to Hydra without them, like 12:30 (a number) or the symbol ON.
+
+    Mappings and lists are taken as deep as they go.
+    """
+    if isinstance(value, Mapping):
+        return {_quoted(key): _quoted(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_quoted(inner) for inner in value]
+    needed = isinstance(value, str) and to_yaml({"": [value]}).partition("- ")[2][:1] in {"'", '"'}
+    return SingleQuotedScalarString(value) if needed else value
 
 
 def _yaml() -> YAML:

@@ -148,7 +148,7 @@ class AnswerStore:
             return
         address = self.remote.address.encode()
         same = self.local.read(SHARED_WITH) == address
-        keys = self.local.names("unshared") if same else map(key_of, self._names())
+        keys = self.local.names("unshared") if same else map(key_of, self.names())
         for key in (*keys, *self.shared.set_aside()):
             record = self._local(key)
             if record is not None:
@@ -173,7 +173,7 @@ class AnswerStore:
 
     def damaged(self) -> Iterator[tuple[str, str]]:
         """Name and defect of every local record that does not match its name."""
-        for name in self._names():
+        for name in self.names():
             try:
                 checked(key_of(name), self.local.read(name) or b"")
             except (ValueError, TypeError) as error:
@@ -181,13 +181,14 @@ class AnswerStore:
 
     def size(self) -> int:
         """Number of local answers."""
-        return sum(1 for _ in self._names())
+        return sum(1 for _ in self.names())
 
     def is_empty(self) -> bool:
         """Whether neither this store nor a remote can hold an answer."""
-        return self.remote is None and next(self._names(), None) is None
+        return self.remote is None and next(self.names(), None) is None
 
-    def _names(self) -> Iterator[str]:
+    def names(self) -> Iterator[str]:
+        """Where the local answers lie."""
         for folder in self.local.names(""):
             if len(folder) == 2:
                 yield from records_in(folder, self.local.names(folder))

@@ -155,7 +155,7 @@ def _require_rows(question: Question, forecaster: ForecasterParams) -> None:
         )
 
 
-FOLDER = "late"
+LATE = "late"
 RELEASED = "released"
 NOTE = re.compile(r"^[0-9a-f]{32}\.\d{4}-\d\d-\d\d\.\d+-\d+\.\d+(\.released)?$")
 
@@ -163,7 +163,7 @@ NOTE = re.compile(r"^[0-9a-f]{32}\.\d{4}-\d\d-\d\d\.\d+-\d+\.\d+(\.released)?$")
 def remember_late(objects: ObjectStore, batch: Batch, timeout_sec: float, call: tuple[str, str]) -> ConfigurationError:
     """Record a request that was not answered in time, by its reservation. Returns the error for the user."""
     for question in batch.questions:
-        objects.create(f"{FOLDER}/{question.key}.{call[0]}.{call[1]}.{ceil(timeout_sec * 1000)}", b"")
+        objects.create(f"{LATE}/{question.key}.{call[0]}.{call[1]}.{ceil(timeout_sec * 1000)}", b"")
     notes = _notes(objects)
     key = max((question.key for question in batch.questions), key=lambda key: len(notes[key]))
     return ConfigurationError(
@@ -193,7 +193,7 @@ def release_late(objects: ObjectStore, key: str) -> set[str]:
     calls = {name.split(".", 1)[1] for name in open_ if name.startswith(f"{key}.")}
     ended = [name for name in open_ if name.split(".", 1)[1] in calls]
     for name in ended:
-        objects.create(f"{FOLDER}/{name}.{RELEASED}", b"")
+        objects.create(f"{LATE}/{name}.{RELEASED}", b"")
     return {name.partition(".")[0] for name in ended}
 
 
@@ -211,6 +211,6 @@ def _notes(objects: ObjectStore) -> dict[str, list[int]]:
 
 
 def _open(objects: ObjectStore) -> list[str]:
-    names = list(filter(NOTE.match, objects.names(FOLDER)))
+    names = list(filter(NOTE.match, objects.names(LATE)))
     ended = {name.removesuffix(f".{RELEASED}") for name in names if name.endswith(f".{RELEASED}")}
     return [name for name in names if name not in ended and not name.endswith(f".{RELEASED}")]

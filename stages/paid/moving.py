@@ -1,24 +1,28 @@
 """Moving an answer store: its answers, its notes, and every request it counted.
 
 Everything is copied before the old store loses its id, so an interrupted move can be run again. Where the new location
-already has a store, the two are merged: its answers and standing limits stay, and the requests of both count.
+already has a store, the two are merged: its sound answers and standing limits stay, and the requests of both count.
 
-*Errors*: `ConfigurationError` (exit 5) while a run is buying into the old store, or when a disk fails.
+*Errors*: `ConfigurationError` (exit 5) while a run is buying into one of the stores, or when a disk fails.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path, PurePath
 
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore, plain_words
+from stages.paid.answer_store import SHARED_WITH, AnswerStore
+from stages.paid.checks import LATE, NOTE
 from stages.paid.identity import MOVED, STORE, id_at
 from stages.paid.limits import LIMITS, limits_in
 from stages.paid.locks import lock_whole
+from stages.paid.records import key_of
 from stages.paid.reservations import DAYS, FILE_NAME, MONTHS, SETTLED, ReservationLog
 
-OF_THE_PLACE = {STORE.file, "shared_with.txt", "swaps.lock", "budget/last_sent"}
-BY_ITSELF = ("claims/", f"{DAYS}/", f"{MONTHS}/", f"{LIMITS}/")
+OF_THE_PLACE = {STORE.file, SHARED_WITH, "swaps.lock", "budget/last_sent"}
+BY_ITSELF = ("claims/", f"{DAYS}/", f"{MONTHS}/", f"{LIMITS}/", f"{LATE}/")
 
 
 def move_store(old: LocalStore, new: LocalStore) -> None:
@@ -27,17 +31,11 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
         raise ConfigurationError(
             f"{old.root} is already the store of DVC's cache: there is nothing to move; FROM= must name another cache."
         )
-    with lock_whole(old) as alone:
-        if not alone:
-            raise ConfigurationError(f"a run is buying into {old.root}: move the store when that run has ended.")
-        for name in _files(old):
-            if name not in OF_THE_PLACE and not name.startswith(BY_ITSELF):
-                _copy(old, new, name)
-        if not limits_in(new):
-            for name in limits_in(old):  # the newest, which counts, comes first
-                _copy(old, new, name)
-        for log in (f"{folder}/{name}" for folder in (DAYS, MONTHS) for name in old.names(folder)):
-            _count_too(old, new, log)
+    with ExitStack() as locks:
+        for store in (old, new):
+            if not locks.enter_context(lock_whole(store)):
+                raise ConfigurationError(f"a run is buying into {store.root}: move the store when that run has ended.")
+        _copy_all(old, new)
         os.sync()
         if (number := id_at(STORE, old)) is not None:
             new.create(STORE.file, f"{number}\n".encode())
@@ -45,12 +43,42 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
                 (old.root / STORE.file).replace(old.root / MOVED)
 
 
-def _count_too(old: LocalStore, new: LocalStore, folder: str) -> None:
-    """Copy the reservations of a day or month, behind those that the new store has; each once."""
+def _copy_all(old: LocalStore, new: LocalStore) -> None:
+    """Copy answers, notes and requests, beside those that the new store has."""
+    for name in _files(old):
+        if name not in OF_THE_PLACE and not name.startswith(BY_ITSELF):
+            _copy(old, new, name)
+    _answers_too(old, new)
+    if not limits_in(new):
+        for name in limits_in(old):  # the newest, which counts, comes first
+            _copy(old, new, name)
+    for name in old.names(MONTHS):
+        _count_too(old, new, f"{MONTHS}/{name}")
+    for name in old.names(DAYS):
+        _late_too(old, new, name, _count_too(old, new, f"{DAYS}/{name}"))
+
+
+def _answers_too(old: LocalStore, new: LocalStore) -> None:
+    """Let answers take the place of those that are damaged or dropped, and the next run share all with its remote."""
+    here = AnswerStore(new, None)
+    for name in AnswerStore(old, None).names():
+        if new.read(name) != old.read(name):
+            here.get([key_of(name)])  # what counts no more moves to quarantine/
+            _copy(old, new, name)
+    if old.read(SHARED_WITH) not in {None, new.read(SHARED_WITH)}:  # what no remote has is marked in unshared/
+        new.replace(SHARED_WITH, b"")
+
+
+def _count_too(old: LocalStore, new: LocalStore, folder: str) -> dict[str, str]:
+    """Copy the reservations of a day or month, behind those that the new store has; each once.
+
+    Returns the names that they have there, by those they had.
+    """
     if not new.names(folder):
         for name in sorted(old.names(folder), key=lambda name: not name.endswith(".json")):  # no end without its start
             _copy(old, new, f"{folder}/{name}")
-        return
+        return {}
+    names: dict[str, str] = {}
     log = ReservationLog(new, folder)
     there = new.read_many(f"{folder}/{name}" for name in new.names(folder) if name.endswith(".json"))
     counted = {content: PurePath(name).stem for name, content in there.items()}
@@ -60,9 +88,19 @@ def _count_too(old: LocalStore, new: LocalStore, folder: str) -> None:
         taken = counted.get(content)
         while taken is None:
             taken = log.take(log.taken(), content)
+        names[reservation] = taken
         for state in SETTLED:
             if (ending := old.read(f"{folder}/{reservation}.{state}")) is not None:
                 log.settle(taken, state, ending)
+    return names
+
+
+def _late_too(old: LocalStore, new: LocalStore, day: str, names: Mapping[str, str]) -> None:
+    """Copy the late requests of a day, each under the name that its reservation has there."""
+    for note in filter(NOTE.match, old.names(LATE)):
+        key, of, reservation, *rest = note.split(".")
+        if of == day:
+            new.create(f"{LATE}/{'.'.join([key, of, names.get(reservation, reservation), *rest])}", b"")
 
 
 def _files(old: LocalStore) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """The holdout: which parts are open for a strategy, and how good its forecasts are there.
 
 The holdout is one part named `all`, or one part a month. Gates judge it as a whole, once every part is open.
-*Errors*: `ConfigurationError` when `split.open_holdout` names a month that is not held out.
+A month that a grown record has left behind is searched, and what was opened there opens nothing more.
+*Errors*: `ConfigurationError` when `split.open_holdout` names another month that is not held out.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ def open_parts(held: Mapping[str, int], open_for: OpenFor, name: str) -> list[st
     `held` is the number of sessions of each part.
     """
     ids = dict.fromkeys(held, open_for) if open_for is None or isinstance(open_for, str) else open_for
-    if unknown := sorted(set(ids) - set(held)):
+    if unknown := sorted(part for part in set(ids) - set(held) if part > min(held)):
         raise ConfigurationError(
             f"split.open_holdout names {shorten(unknown)}, but split.holdout_months holds out {shorten(list(held))}: "
             "correct the month, or remove it."

@@ -167,6 +167,8 @@ def test_an_impossible_proposal_leaves_every_file_as_it_was(project):
         ["universe.whitelist=[STRONG]", "+rules.horizon_min_by_symbol.STRONG=5"],
         ["preset=aapl_2024", "forecaster=ewma_fhs", "rules.k_sigma=1.0"],
         ["gates=point", "gates.coverage_tol=0.03"],
+        ["requests.snapshots_et=['10:30','14:45']", "rules.time_stop_et='15:30'"],  # in YAML 10:30 alone is 630
+        ["universe.context_symbol='ON'", "+source.synthetic.amplitude_bp.ON=0", "+source.synthetic.beta.ON=0"],
     ],
 )
 def test_an_applied_experiment_is_what_conf_says_afterwards(project, overrides):

@@ -1,6 +1,7 @@
 """`make study`: how far it buys, with the runs themselves left out."""
 
 from datetime import date
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -117,3 +118,19 @@ def test_what_was_asked_behind_it_stays(project, steps):
     project.run("study", "--step", "20")
 
     assert steps == [f"study: to {SESSIONS[60]}"]
+
+
+STOPPED, KILLED = (f"ERROR: failed to reproduce 'forecast': exited with {code}\n" for code in (4, -9))
+
+
+@pytest.mark.parametrize(
+    ("said", "told", "code"), [(f"error of a limit\n{STOPPED}", "error of a limit\n", 4), (KILLED, KILLED, 255)]
+)
+def test_a_stage_that_was_killed_and_said_nothing_is_named(
+    said: str, told: str, code: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(worth, "run_dvc", lambda *_, **__: CompletedProcess([], 255, "", said))
+    with pytest.raises(SystemExit) as ended:
+        worth._judged("study")
+    assert ended.value.code == code
+    assert capfd.readouterr().err == told

@@ -18,11 +18,19 @@ def row(rev, name="", *, state="", verdict="SEALED", worth="WORTH IT", **params)
 
 @pytest.fixture
 def queued(project, monkeypatch):
-    """Each call of DVC that a file of conf/sweeps/ leads to, instead of the call."""
-    calls = []
-    monkeypatch.setattr(experiments, "_dvc", lambda *words: calls.append(" ".join(words)))
+    """Each call of DVC that a file of conf/sweeps/ leads to, instead of the call; but those that fail are recorded."""
+    calls, recorded = [], set()
+    head = project.git("rev-parse", "HEAD").strip()
 
-    def run(text):
+    def run(text, failing=()):
+        def dvc(*words):
+            calls.append(" ".join(words))
+            if words[2] == "--queue" and words[4] not in failing:
+                recorded.add(f"refs/exps/{head[:2]}/{head[2:]}/{words[4]}")
+            for ref in recorded if words[2] == "--run-all" else ():
+                project.git("update-ref", ref, head)
+
+        monkeypatch.setattr(experiments, "_dvc", dvc)
         (project.path / "conf/sweeps/mine.txt").write_text(text)
         calls.clear()
         try:
@@ -61,6 +69,12 @@ def test_an_experiment_of_the_same_name_on_this_commit_is_replaced(queued, proje
     calls = queued("-S rules.k_sigma=0.75")
     assert calls[0] == "exp remove -q k_sigma=0.75"
     assert len(calls) == 3
+
+
+def test_a_variant_that_did_not_run_to_its_end_is_named(queued):
+    """DVC itself ends with 0."""
+    with pytest.raises(ConfigurationError, match=r"^k_sigma=0.75 did not run to the end, .* NAME=mine` when"):
+        queued("-S rules.k_sigma=0.5,0.75", failing=["k_sigma=0.75"])
 
 
 @pytest.mark.parametrize("wrong", ["rules.k_sigma=abc", "rules.k_sigmaa=1", "preset=nope", "rules.k_sigma"])

@@ -5,6 +5,7 @@ import resource
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -12,6 +13,9 @@ from stages.errors import ConfigurationError
 from stages.io import workspace
 from stages.io.object_store import LocalStore
 from stages.io.workspace import store_root
+from stages.paid import moving
+from stages.paid.answer_store import AnswerStore
+from stages.paid.checks import release_late
 from stages.paid.context import Counts
 from stages.paid.door import begin_here, ledger_anywhere, open_backend, open_context, store_anywhere
 from stages.paid.identity import STORE, begun_store, id_at, known_elsewhere, known_store
@@ -20,6 +24,8 @@ from stages.paid.locks import lock
 from stages.paid.moving import move_store
 from stages.paid.program_door import answer_store
 from stages.paid.purchase import Buyer
+from stages.paid.records import path_of
+from stages.paid.units import Units
 from stages.params.forecaster import ForecasterParams
 from tests.io.test_workspace import api
 from tests.questions.markets import requests_params
@@ -292,6 +298,57 @@ class TestMoving:
         )
         assert server.sent == 7
 
+    def test_late_requests_of_both_are_each_held_back_and_released_on_their_own(
+        self, old: LocalStore, server: TimeGPTServer
+    ):
+        """The n-th request of a day came late in both places, for two questions and for the same one."""
+        new = LocalStore(store_root())
+        there, here = (ContextFactory(store.root, server.url) for store in (old, new))
+        set_standing_limit(new, 100, here.context().clock)
+        here.backend().answer(questions(["CCC"], range(3)))
+        server.seconds = 0.5
+        for contexts, symbol in ((there, "DDD"), (here, "EEE"), (there, "FFF"), (here, "FFF")):
+            with pytest.raises(ConfigurationError, match="billed once"):
+                contexts.backend(timeout_sec=0.2).answer([asked(symbol)])
+        ddd, eee, fff = (asked(symbol).question.key for symbol in ("DDD", "EEE", "FFF"))
+        release_late(old, fff)
+        for _ in range(2):
+            move_store(old, new)
+        assert release_late(new, ddd) == {ddd}
+        for symbol in ("EEE", "FFF"):
+            with pytest.raises(ConfigurationError, match="billed once"):
+                here.backend(timeout_sec=0.2).answer([asked(symbol)])
+        assert [release_late(new, key) for key in (eee, fff)] == [{eee}, {fff}]
+
+    @pytest.mark.parametrize("unsound", ["damaged", "dropped"])
+    def test_a_sound_answer_takes_the_place_of_one_that_counts_no_more(
+        self, unsound: str, old: LocalStore, server: TimeGPTServer
+    ):
+        """`unsound` is a copy that lies in the other place; here it was dropped, and its question bought again."""
+        new, one = LocalStore(store_root()), asked("AAA")
+        name, contexts = path_of(one.question.key), ContextFactory(new.root, server.url)
+        new.create(name, b"{}" if unsound == "damaged" else old.read(name) or b"")
+        AnswerStore(old, None).drop(one.question.key)
+        set_standing_limit(old, 100, contexts.context().clock)
+        ContextFactory(old.root, server.url).backend().answer([one])
+        for _ in range(2):
+            move_store(old, new)
+        assert new.read(name) == old.read(name)
+        assert len(contexts.backend().answer(questions(["AAA", "BBB"], range(3)))) == 6
+        assert server.sent == 4
+
+    @pytest.mark.parametrize("earlier", ["there", None])
+    def test_answers_that_the_remote_of_this_place_never_got_are_shared_with_it(
+        self, earlier: str | None, old: LocalStore, server: TimeGPTServer, tmp_path: Path
+    ):
+        new, remote = LocalStore(store_root()), LocalStore(tmp_path / "remote")
+        if earlier:
+            AnswerStore(old, LocalStore(tmp_path / earlier)).share_again()
+        AnswerStore(new, remote).share_again()
+        move_store(old, new)
+        AnswerStore(new, remote).share_again()
+        assert AnswerStore(remote, None).size() == 6
+
     @pytest.mark.parametrize("others", [0, 1])
     def test_a_move_that_is_killed_at_any_file_and_repeated_counts_as_one_that_was_not(
         self, others: int, old: LocalStore, server: TimeGPTServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -359,8 +416,33 @@ class TestMoving:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert id_at(STORE, new)
 
+    def test_a_request_that_is_made_here_meanwhile_counts_beside_those_that_come(
+        self, old: LocalStore, server: TimeGPTServer, monkeypatch: pytest.MonkeyPatch
+    ):
+        new = LocalStore(store_root())
+        contexts, copy = ContextFactory(new.root, server.url), moving._copy
+
+        def buy() -> None:
+            with lock(new):
+                contexts.context().ledger.reserve({}, Units())
+
+        buyer = Thread(target=buy)
+
+        def copied(old: LocalStore, new: LocalStore, name: str) -> None:
+            if name.startswith("budget/days/") and not buyer.ident:
+                buyer.start()
+                buyer.join(0.5)
+            copy(old, new, name)
+
+        monkeypatch.setattr(moving, "_copy", copied)
+        move_store(old, new)
+        buyer.join()
+        assert states(contexts) == {"answered": 3, "reserved": 1}
+
     def test_nothing_moves_while_somebody_buys(self, old: LocalStore, server: TimeGPTServer):
         told = pytest.raises(ConfigurationError, match="a run is buying into")
         with lock(old, ["2024-09-03T1430Z"]), told:
             move_store(old, LocalStore(store_root()))
         assert not store_root().exists()
+        with lock(LocalStore(store_root())), pytest.raises(ConfigurationError, match=f"buying into {store_root()}"):
+            move_store(old, LocalStore(store_root()))

@@ -299,6 +299,7 @@ HELD_MONTHS = {"2025-02": 19, "2025-03": 21}
         (HELD_MONTHS, {"2025-03": "s1"}, ["2025-03"]),
         (HELD_MONTHS, {"2025-02": "s2", "2025-03": "s1"}, ["2025-03"]),
         (HELD_MONTHS, {"2025-02": None, "2025-03": None}, []),
+        (HELD_MONTHS, {"2025-01": "s1", "2025-02": "s1"}, ["2025-02"]),  # the record has left January behind
     ],
 )
 def test_a_part_of_the_holdout_is_open_where_params_name_this_very_strategy(held, open_for, opened):
