@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from stages.errors import ConfigurationError
 from stages.io.files import write_text
-from stages.io.settings import PARAMS
+from stages.io.settings import PARAMS, require_no_key
 from stages.io.settings import present as present
 from stages.io.workspace import git
 
@@ -45,9 +45,10 @@ def compose(conf: Path = CONF, overrides: Sequence[str] = (), *, resolve: bool =
             config = hydra.compose("config", overrides=list(overrides))
         document: dict[str, Any] = OmegaConf.to_container(config, resolve=resolve)  # type: ignore[assignment]
     except RecursionError:
-        raise ConfigurationError("conf/ does not compose: a value contains itself.") from None
+        raise ConfigurationError("conf/ does not compose: a value contains itself, or is nested too deeply.") from None
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
         raise ConfigurationError(f"conf/ does not compose: {_in_a_sentence(error)}") from None
+    require_no_key(document)
     return document
 
 
