@@ -136,7 +136,7 @@ def refuse_to_discard() -> None:
 
 
 def set_back() -> str:
-    """Committed files that `dvc exp apply` set back to the commit on which the experiment ran, and how to undo it.
+    """Files that `dvc exp apply` set back to the commit on which the experiment ran, deleted ones too; how to undo it.
 
     Empty where that is the present commit. DVC gives the workspace all files of an experiment, not its params alone.
     """
@@ -144,16 +144,22 @@ def set_back() -> str:
     if len(applied) < 2:
         return ""
     experiment, ran_on = applied
-    since, here, other = (
-        set(git("diff", "--name-only", "--relative", "-z", *between).split("\0"))
-        for between in ((ran_on, "HEAD"), ("HEAD",), (experiment,))
-    )
-    if not (files := sorted((since & here) - other - {"", str(PARAMS), "dvc.lock"})):
+    others = _differing(experiment) | {str(PARAMS), "dvc.lock"}
+    changed = sorted((_differing(ran_on, "HEAD") & _differing("HEAD")) - others)
+    deleted = sorted(name for name in _differing("--diff-filter=D", ran_on, "HEAD") if Path(name).exists())
+    undo = [f"`git checkout HEAD -- {shlex.join(changed)}` brings them back"] if changed else []
+    undo += [f"`rm {shlex.join(deleted)}` removes what was deleted"] if deleted else []
+    if not undo:
         return ""
     return (
         f"the experiment ran on commit {ran_on[:7]}, and `dvc exp apply` set files back to it that were committed "
-        f"since: `git checkout HEAD -- {shlex.join(files)}` brings them back"
+        f"since: {', and '.join(undo)}"
     )
+
+
+def _differing(*between: str) -> set[str]:
+    """The files in which two commits differ, or one and the workspace; a file that git does not know counts as none."""
+    return set(git("diff", "--name-only", "--no-renames", "--relative", "-z", *between).split("\0")) - {""}
 
 
 def write_params(document: Mapping[str, Any]) -> None:
