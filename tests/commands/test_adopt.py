@@ -207,7 +207,7 @@ def test_an_experiment_of_an_earlier_commit_takes_nothing_back_unsaid(project):
     (project.path / "params.yaml").write_text(kept)
     project.git("checkout", "HEAD", "--", "a note", "conf/preset/of_this_week.yaml", "conf/sweep/default.yaml")
     with pytest.raises(
-        ConfigurationError, match=r"since: `rm conf/preset/of_last_week\.yaml` removes what was deleted;"
+        ConfigurationError, match=r"since: `rm conf/preset/of_last_week\.yaml` removes"
     ):
         project.run("adopt")
     (project.path / "conf/preset/of_last_week.yaml").unlink()
