@@ -206,9 +206,7 @@ def test_an_experiment_of_an_earlier_commit_takes_nothing_back_unsaid(project):
     assert re.search(back, project.run("params"))
     (project.path / "params.yaml").write_text(kept)
     project.git("checkout", "HEAD", "--", "a note", "conf/preset/of_this_week.yaml", "conf/sweep/default.yaml")
-    with pytest.raises(
-        ConfigurationError, match=r"since: `rm conf/preset/of_last_week\.yaml` removes"
-    ):
+    with pytest.raises(ConfigurationError, match=r"since: `rm conf/preset/of_last_week\.yaml` removes"):
         project.run("adopt")
     (project.path / "conf/preset/of_last_week.yaml").unlink()
     assert "rules.s_stop = 2.0 (was: 1.0)" in project.run("adopt")
