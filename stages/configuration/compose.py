@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from stages.errors import ConfigurationError
 from stages.io.files import write_text
-from stages.io.settings import PARAMS
+from stages.io.settings import PARAMS, require_no_key
 from stages.io.settings import present as present
 from stages.io.workspace import git
 
@@ -45,9 +45,10 @@ def compose(conf: Path = CONF, overrides: Sequence[str] = (), *, resolve: bool =
             config = hydra.compose("config", overrides=list(overrides))
         document: dict[str, Any] = OmegaConf.to_container(config, resolve=resolve)  # type: ignore[assignment]
     except RecursionError:
-        raise ConfigurationError("conf/ does not compose: a value contains itself.") from None
+        raise ConfigurationError("conf/ does not compose: a value contains itself, or is nested too deeply.") from None
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
         raise ConfigurationError(f"conf/ does not compose: {_in_a_sentence(error)}") from None
+    require_no_key(document)
     return document
 
 
@@ -135,7 +136,7 @@ def refuse_to_discard() -> None:
 
 
 def set_back() -> str:
-    """Committed files that `dvc exp apply` set back to the commit on which the experiment ran, and how to undo it.
+    """Files that `dvc exp apply` set back to the commit on which the experiment ran, deleted ones too; how to undo it.
 
     Empty where that is the present commit. DVC gives the workspace all files of an experiment, not its params alone.
     """
@@ -143,16 +144,22 @@ def set_back() -> str:
     if len(applied) < 2:
         return ""
     experiment, ran_on = applied
-    since, here, other = (
-        set(git("diff", "--name-only", "--relative", "-z", *between).split("\0"))
-        for between in ((ran_on, "HEAD"), ("HEAD",), (experiment,))
-    )
-    if not (files := sorted((since & here) - other - {"", str(PARAMS), "dvc.lock"})):
+    others = _differing(experiment) | {str(PARAMS), "dvc.lock"}
+    changed = sorted((_differing(ran_on, "HEAD") & _differing("HEAD")) - others)
+    deleted = sorted(name for name in _differing("--diff-filter=D", ran_on, "HEAD") if Path(name).exists())
+    undo = [f"`git checkout HEAD -- {shlex.join(changed)}` brings them back"] if changed else []
+    undo += [f"`rm {shlex.join(deleted)}` removes what was deleted"] if deleted else []
+    if not undo:
         return ""
     return (
         f"the experiment ran on commit {ran_on[:7]}, and `dvc exp apply` set files back to it that were committed "
-        f"since: `git checkout HEAD -- {shlex.join(files)}` brings them back"
+        f"since: {', and '.join(undo)}"
     )
+
+
+def _differing(*between: str) -> set[str]:
+    """The files in which two commits differ, or one and the workspace; a file that git does not know counts as none."""
+    return set(git("diff", "--name-only", "--no-renames", "--relative", "-z", *between).split("\0")) - {""}
 
 
 def write_params(document: Mapping[str, Any]) -> None:

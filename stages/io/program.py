@@ -11,7 +11,6 @@ endless line, after its last lines on stderr were shown.
 import os
 import signal
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from typing import IO, Self
 
 from stages.errors import ConfigurationError
 from stages.io.clock import INTERRUPTS
+from stages.io.terminal import say_aside
 
 LONGEST_LINE = 50_000_000  # bytes
 SHOWN_LINES, SHOWN_CHARACTERS = 10, 300
@@ -96,8 +96,7 @@ class Program:
         if self._process.poll() is not None:
             self._threads[1].join(GRACE_SEC)
         for line in self._last_words:
-            print(f"  | {line}", file=sys.stderr)
-        sys.stderr.flush()
+            say_aside(f"  | {line}")
         where = "its last lines on stderr stand above" if self._last_words else "it wrote nothing on stderr"
         return ProgramFailed(f"{what}; {where}")
 

@@ -1,5 +1,12 @@
-"""params.yaml, read once a process, in the first lines of a script."""
+"""params.yaml, read once a process, in the first lines of a script.
 
+It may not hold the API key, which could come from a variable that conf/ names (`${oc.env:...}`): git and DVC would keep
+it for good.
+"""
+
+import os
+import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -7,9 +14,13 @@ from typing import Any, ClassVar
 import yaml
 
 from stages.errors import ConfigurationError
+from stages.params.api import KEY_NAME
 from stages.params.section import S, parse
 
 PARAMS = Path("params.yaml")
+SHORTEST_KEY = 8  # characters: a shorter word may be part of any value
+DEEPEST = 100  # levels of YAML; at some tens of thousands its compiled parser ends the process
+INDENTS = re.compile(r"^[ ?:-]*", re.MULTILINE)  # a level within another takes one of these signs, or a bracket
 
 
 @cache
@@ -18,7 +29,30 @@ def read_document() -> dict[str, Any]:
     document = present()
     if document is None:
         raise ConfigurationError("params.yaml is missing or empty: run `make params`, which composes it from conf/.")
+    require_no_key(document)
     return document
+
+
+def require_no_key(document: Mapping[str, Any]) -> None:
+    """*Errors*: when a value of params holds the API key, which is longer than words that occur by chance."""
+    key = os.environ.get(KEY_NAME, "").strip()
+    if len(key) >= SHORTEST_KEY and (place := _place_of(key, document, set())):
+        raise ConfigurationError(
+            f"{place} holds the API key ({KEY_NAME}), which no file may: take it out of conf/, run `make params`, and "
+            "revoke the key if git or DVC kept it."
+        )
+
+
+def _place_of(key: str, value: Any, seen: set[int]) -> str | None:
+    """The full name of the first value that holds the key; empty for a text itself. Each part is looked at once."""
+    if not isinstance(value, Mapping | list):
+        return "" if key in str(value) else None
+    if id(value) in seen:
+        return None
+    seen.add(id(value))
+    named = value.items() if isinstance(value, Mapping) else enumerate(value)
+    inner = ((name, _place_of(key, one, seen)) for name, one in named)
+    return next((f"{name}.{place}".rstrip(".") for name, place in inner if place is not None), None)
 
 
 def present() -> dict[str, Any] | None:
@@ -49,7 +83,19 @@ COMPILED: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # far faster, whe
 
 def parse_yaml(text: str) -> Any:
     """What a YAML text holds: `yaml.safe_load`."""
+    _require_shallow(text)
     return yaml.load(text, COMPILED)  # noqa: S506  # both loaders are safe
+
+
+def _require_shallow(text: str) -> None:
+    """*Errors*: `yaml.YAMLError` for a text of more than `DEEPEST` levels."""
+    if max(map(len, INDENTS.findall(text))) + text.count("[") + text.count("{") < DEEPEST:
+        return
+    depth = 0
+    for event in yaml.parse(text, COMPILED):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise yaml.YAMLError(f"it is nested more than {DEEPEST} levels deep")
 
 
 def sections_in(text: str) -> dict[str, Any]:
@@ -76,6 +122,7 @@ def parse_dvc_yaml(text: str) -> Any:
         for versions, tag, pattern, first in implicit_resolvers:
             if (1, 2) in versions:
                 _Yaml12.add_implicit_resolver(tag, pattern, first)
+    _require_shallow(text)
     return yaml.load(text, _Yaml12)  # noqa: S506  # it is a safe loader
 
 

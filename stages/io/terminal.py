@@ -5,24 +5,22 @@ respected. Where DVC runs a stage at a terminal, its name and elapsed time are s
 """
 
 import os
-import re
-import shutil
 import sys
 import tempfile
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from operator import length_hint
 from pathlib import Path
 from signal import SIGINT, SIGPIPE
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, cast
+from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 
 from stages.errors import ConfigurationError, DataContractError, PipelineError, shorten
 from stages.io.atomic import disk_reason
 from stages.io.content import changed_inputs
+from stages.io.lines import beneath, broken, fitted, harmless, width
 from stages.io.settings import require_params_as_read
 
 if TYPE_CHECKING:
@@ -82,7 +80,7 @@ def _display() -> "Progress":
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    return Progress(*columns, console=Console(file=beneath(sys.stderr)), transient=True)
 
 
 STDERR = 2
@@ -99,72 +97,13 @@ def say(verb: str, **facts: object) -> None:
 
 def say_aside(sentence: object) -> None:
     """Print a sentence on stderr, where it is no part of what a command or stage says."""
-    print(sentence, file=sys.stderr, flush=True)
-
-
-def width() -> int:
-    """The terminal's columns; 80 where there is none, or what `COLUMNS` says."""
-    return shutil.get_terminal_size().columns
+    print(harmless(sentence), file=sys.stderr, flush=True)
 
 
 def show(paragraphs: Iterable[str], indent: str = "") -> None:
     """Print sentences wrapped at the terminal's width, at most 80 columns; empty ones are left out."""
     for paragraph in filter(None, paragraphs):
-        print(_broken(paragraph, min(width(), 80), indent))
-
-
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and cursor moves
-
-
-def _broken(line: str, columns: int, indent: str, column: int = 0) -> str:
-    """A line that begins at `column`, broken between words; one with colours or cursor moves is left as it is."""
-    if column + len(line) <= columns or "\x1b" in line:
-        return line
-    first = " " * column
-    return textwrap.fill(
-        line, columns, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
-    ).removeprefix(first)
-
-
-class _Fitted:
-    """The stream of a terminal in which no line is wrapped within a word."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._begun = ""
-        self._column = 0  # of the terminal, where a line that was passed on unfinished goes on
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def write(self, text: str) -> int:
-        """Pass every whole line on."""
-        *whole, self._begun = f"{self._begun}{text}".split("\n")
-        for line in whole:
-            indent = " " * (len(line) - len(line.lstrip()) + 4)
-            self._stream.write(f"{_broken(line, width(), indent, self._column)}\n")
-            self._column = 0
-        return len(text)
-
-    def flush(self) -> None:
-        """Pass on a line that has only begun, too."""
-        self._stream.write(self._begun)
-        *returned, shown = ESCAPES.sub("", self._begun).split("\r")
-        self._column = len(shown) + (0 if returned else self._column)
-        self._begun = ""
-        self._stream.flush()
-
-
-@contextmanager
-def fitted() -> Iterator[None]:
-    """At a terminal, long lines of the block break between words and go on indented; logs and pipes keep them whole."""
-    with ExitStack() as ends:
-        for stream, redirect in ((sys.stdout, redirect_stdout), (sys.stderr, redirect_stderr)):
-            if stream.isatty():
-                shown = cast(TextIO, _Fitted(stream))
-                ends.enter_context(redirect(shown))
-                ends.callback(shown.flush)
-        yield
+        print(broken(paragraph, min(width(), 80), indent))
 
 
 @contextmanager

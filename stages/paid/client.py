@@ -58,6 +58,15 @@ def scrubbed(text: str, secrets: Collection[str]) -> str:
     return re.sub("|".join(map(re.escape, forms)), HIDDEN, text, flags=re.IGNORECASE) if forms else text
 
 
+def scrubbed_values(document: Any, secrets: Collection[str]) -> Any:
+    """A document with every text of it scrubbed, names too."""
+    if isinstance(document, dict):
+        return {scrubbed(name, secrets): scrubbed_values(value, secrets) for name, value in document.items()}
+    if isinstance(document, list):
+        return [scrubbed_values(value, secrets) for value in document]
+    return scrubbed(document, secrets) if isinstance(document, str) else document
+
+
 def _forms(secret: str) -> Iterator[str]:
     """The text itself, and as it appears in a repr, a JSON string (within a JSON string), an address, hex or base64."""
     escaped = json.dumps(secret)[1:-1]

@@ -20,6 +20,7 @@ from stages.forecasting.program_lines import answer_in, question_line
 from stages.io.clock import INTERRUPTS, SystemClock, stamp
 from stages.io.file_identity import require_identity
 from stages.io.program import Program, ProgramFailed
+from stages.io.settings import SHORTEST_KEY
 from stages.io.terminal import progress, say_aside
 from stages.paid.answer_store import AnswerStore
 from stages.paid.locks import lock
@@ -29,7 +30,6 @@ from stages.params.forecaster import COMMAND, ProgramParams
 from stages.questions.question import Question
 
 MEDIAN = 50
-SHORTEST_KEY = 8  # a shorter word may be part of any variable
 
 
 class CommandBackend:

@@ -34,7 +34,7 @@ from stages.engine.engine import require_driver
 from stages.errors import ConfigurationError
 from stages.forecasting.backend import Asked
 from stages.io.terminal import say_aside
-from stages.paid.client import ModelFacts, Response, read_key, secrets_of
+from stages.paid.client import ModelFacts, Response, read_key, scrubbed, scrubbed_values, secrets_of
 from stages.paid.deadline import Deadline
 from stages.paid.failures import failure_of
 from stages.paid.reservations import Reservation
@@ -102,12 +102,12 @@ class TimeGPT:
     def models(self, reservation: Reservation) -> list[str]:
         """One GET for the names of the models that the key may use."""
         with self._on(reservation):
-            return [str(name) for name in self._client.list_models()]
+            return [scrubbed(str(name), self._secrets) for name in self._client.list_models()]
 
     def usage(self, reservation: Reservation) -> dict[str, Any]:
         """One GET for the requests that the service counted, by minute and month."""
         with self._on(reservation):
-            usage = self._client.usage()
+            usage = scrubbed_values(self._client.usage(), self._secrets)
             if not isinstance(usage, dict):
                 raise UnreadableAnswer("its usage is not an object")
             return usage

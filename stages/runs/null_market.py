@@ -39,8 +39,11 @@ def kept_luck(strategy: str, gates: Mapping[str, Any]) -> dict[str, Any] | None:
     Gates move a strategy's id only where a symbol enters or leaves.
     """
     content = LocalStore(store_root()).read(_name(strategy))
-    found = None if content is None else dict(json.loads(content))
-    return found if found and found["gates"] == gates else None
+    try:
+        found = json.loads(content or b"{}")
+    except (ValueError, RecursionError):  # damaged: as if it had not been asked
+        found = {}
+    return found if isinstance(found, dict) and found.get("gates") == gates else None
 
 
 def _name(strategy: str) -> str:

@@ -180,7 +180,12 @@ def test_an_applied_experiment_is_what_conf_says_afterwards(project, overrides):
 
 
 def test_an_experiment_of_an_earlier_commit_takes_nothing_back_unsaid(project):
-    """`dvc exp apply` gives the workspace all files of the commit on which an experiment ran."""
+    """`dvc exp apply` gives the workspace all files of the commit on which an experiment ran, also those gone since.
+
+    A file of code that comes back would change what `dvc.lock` says of a stage.
+    """
+    (project.path / "conf/preset/of_last_week.yaml").write_text("# @package _global_\n")
+    project.commit()
     project.apply_experiment("rules.s_stop=2.0")
     project.commit()
     experiment = project.git("rev-parse", "HEAD").strip()
@@ -188,17 +193,24 @@ def test_an_experiment_of_an_earlier_commit_takes_nothing_back_unsaid(project):
     project.edit("conf/sweep/default.yaml", "prior_trials: 0 ", "prior_trials: 38")
     project.run("params")
     (project.path / "a note").write_text("of this week")
+    project.git("mv", "conf/preset/of_last_week.yaml", "conf/preset/of_this_week.yaml")
     project.commit()
     project.git("read-tree", "-m", "-u", "HEAD", experiment)
     project.git("reset", "-q")
     project.git("update-ref", "refs/exps/exec/EXEC_APPLY", experiment)
     kept = project.text("params.yaml")
-    back = r"set files back to it.*`git checkout HEAD -- 'a note' conf/sweep/default.yaml` brings them back"
+    back = (
+        r"set files back to it.*`git checkout HEAD -- 'a note' conf/preset/of_this_week.yaml conf/sweep/default.yaml` "
+        r"brings them back, and `rm conf/preset/of_last_week.yaml` removes what was deleted"
+    )
     with pytest.raises(ConfigurationError, match=back):
         project.run("adopt")
     assert re.search(back, project.run("params"))
     (project.path / "params.yaml").write_text(kept)
-    project.git("checkout", "HEAD", "--", "a note", "conf/sweep/default.yaml")
+    project.git("checkout", "HEAD", "--", "a note", "conf/preset/of_this_week.yaml", "conf/sweep/default.yaml")
+    with pytest.raises(ConfigurationError, match=r"since: `rm conf/preset/of_last_week\.yaml` removes"):
+        project.run("adopt")
+    (project.path / "conf/preset/of_last_week.yaml").unlink()
     assert "rules.s_stop = 2.0 (was: 1.0)" in project.run("adopt")
 
 

@@ -8,7 +8,8 @@ from stages.commands import pages
 from stages.commands.pages import named, panels, shown
 from stages.errors import ConfigurationError
 from stages.io.dvc_internals import commit_of
-from stages.runs.null_market import keep_luck
+from stages.io.workspace import store_root
+from stages.runs.null_market import keep_luck, kept_luck
 from tests.support.repositories import commit_folder, git
 
 
@@ -39,6 +40,14 @@ def test_luck_is_told_of_the_gates_that_judge_and_not_of_others_of_the_same_stra
         )
         told[rmae_lt] = [len(table.rows) for table in section.grids if "by luck" in table.caption]
     assert told == {0.95: [2], 0.99: []}
+
+
+@pytest.mark.parametrize("note", [b"", b"[", b"[1]", b"[" * 100_000, b'{"dates": {}}', b"\xff"])
+def test_luck_whose_note_is_damaged_counts_as_not_asked(note: bytes, project):
+    path = store_root() / "null/s0.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(note)
+    assert kept_luck("s0", project.params()["gates"]) is None
 
 
 @pytest.fixture

@@ -150,3 +150,34 @@ run(main)"""
         [sys.executable, "-c", stage], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, "params.yaml changed while this stage ran" in done.stderr) == (code, code == 5)
+
+
+HARMFUL = "AAPL\x1b]0;title\x07\x1b[2J\r\u202e\x9b\udcff.csv"
+SHOWN = r"AAPL\x1b]0;title\x07\x1b[2J\r\u202e\x9b\udcff.csv"
+SAYING = {
+    "a line": "def main(): print(NAME)\nrun(main)",
+    "a sentence": "run(lambda: show([NAME]))",
+    "a summary": "run(lambda: say('fetch', file=NAME))",
+    "an aside": "from stages.io.terminal import say_aside\nrun(lambda: say_aside(NAME))",
+    "an error": "from stages.errors import GateNotMet\ndef main(): raise GateNotMet(NAME)\nrun(main)",
+}
+
+
+@pytest.mark.parametrize("name", SAYING)
+def test_a_name_does_nothing_to_the_terminal_or_log_that_shows_it(name: str):
+    code = f"NAME = {HARMFUL!r}\n{SAYING[name]}"
+    reader, writer = os.pipe()
+    ended(code, writer, both=True)
+    os.close(writer)
+    with os.fdopen(reader, newline="") as pipe:
+        assert SHOWN in pipe.read()
+
+    assert SHOWN in "".join(at_a_terminal(code))
+    assert "\x07" not in "".join(at_a_terminal(code))
+
+
+def test_an_error_has_no_colours_but_its_first_word():
+    (line,) = at_a_terminal(
+        "from stages.errors import GateNotMet\ndef main(): raise GateNotMet('\\x1b[8mno')\nrun(main)"
+    )
+    assert line == r"error \x1b[8mno"

@@ -1,5 +1,6 @@
 """The SDK on its short lead: nothing leaves without a reservation, exogenous columns travel whole."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from stages.paid.reservations import Reservation
 from stages.paid.timegpt import TimeGPT
 from stages.params.forecaster import ForecasterParams
 from tests.support.contexts import FORECASTER, ContextFactory, asked
-from tests.support.timegpt_server import TimeGPTServer
+from tests.support.timegpt_server import KEY, KEY_AS_WRITTEN, NEVER_SEEN, TimeGPTServer
 
 
 def reservation() -> Reservation:
@@ -123,6 +124,16 @@ def test_options_of_the_sdk_travel_as_the_question_names_them(service: TimeGPT, 
     sent = server.bodies[0]
     assert {name: sent[name] for name in options} == options
     assert (sent["finetuned_model_id"], sent["clean_ex_first"]) == ("mine", False)
+
+
+def test_a_sound_reply_that_repeats_the_key_tells_it_to_nobody(service: TimeGPT, server: TimeGPTServer):
+    """What a service says of models and usage is printed."""
+    server.models = [{"name": f"model of {form}"} for form in KEY_AS_WRITTEN.values()]
+    server.usage = {"month": {f"of {KEY}": list(KEY_AS_WRITTEN.values()), "limit": {"of": KEY, "consumed": 5}}}
+    told = service.models(reservation()), service.usage(reservation())
+    assert not [form for form in NEVER_SEEN if form in json.dumps(told) + repr(told) + str(told[0])]
+    assert told[1]["month"]["limit"] == {"of": "***", "consumed": 5}
+    assert "model of ***" in told[0]
 
 
 def test_the_models_of_a_key_cost_one_request(service: TimeGPT, server: TimeGPTServer):

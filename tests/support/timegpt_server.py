@@ -57,6 +57,7 @@ class TimeGPTServer:
         self.facts: Any = {"input_size": INPUT_SIZE, "horizon": MODEL_HORIZON}
         self.facts_status = 200
         self.tell: dict[str, Any] = {}
+        self.models: Any = [{"name": "timegpt-2.1"}, {"name": "timegpt-1"}]
         self.usage: Any = {"minute": {"consumed": 0, "limit": 60}, "month": {"consumed": 0, "limit": 1000}}
         self.headers: dict[str, str] = {}
         self.on_arrival: Callable[[], None] = lambda: None
@@ -259,7 +260,7 @@ class _Handler(BaseHTTPRequestHandler):
         stand_in.arrived(kind, self.headers.get("Authorization", ""))
         time.sleep(stand_in.facts_seconds)
         if kind == "models":
-            self._reply(200, {"models": [{"name": "timegpt-2.1"}, {"name": "timegpt-1"}]})
+            self._reply(200, {"models": stand_in.models})
             return
         if kind == "usage":
             self._reply(200, stand_in.usage)
