@@ -116,7 +116,7 @@ def _scan_parquet(every: pl.LazyFrame, source: SourceParams) -> pl.LazyFrame:
 
 def _scan_csv(content: bytes, source: SourceParams) -> pl.LazyFrame:
     csv = source.csv or ONE_HEADER
-    names = columns_in(content, csv)
+    names = columns_in(content, csv) or ["(none)"]  # without a column nothing is unpacked, and a cut goes unnoticed
     ours = {name: source.ours(name) for name in names}
     stamp = pl.String if source.unit is None else pl.Int64
     types = {

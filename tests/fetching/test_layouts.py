@@ -8,11 +8,12 @@ from pathlib import Path
 import fsspec.implementations.local as local_files
 import polars as pl
 import pytest
+import zstandard
 
 from stages.errors import ConfigurationError, DataContractError
 from stages.fetching.bars import bars_to_fetch
 from stages.fetching.files import files_of, find_files
-from stages.fetching.formats import head_of, scan
+from stages.fetching.formats import collect, head_of, scan
 from stages.io.partitions import Partition, Writer
 from stages.params.source import SourceParams
 from stages.params.universe import UniverseParams
@@ -268,3 +269,13 @@ def test_the_head_of_a_text_file_holds_whole_lines(pack: Callable[[bytes], bytes
     head = head_of(pack("\n".join(lines).encode()), 1000)
     assert head == lines[: len(head)]
     assert head_of(pack("\n".join(lines[:3]).encode()), 1000) == lines[:3]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_packed_file_that_was_cut_off_is_refused_however_little_is_left(pack: Callable[[bytes], bytes]) -> None:
+    """A day of a symbol is less than one block of zstd, so that nothing of it can be unpacked."""
+    rows = "ts,open,high,low,close,volume\n" + "2024-11-04 09:30,1,1,1,1,1\n" * 390
+    cut = pack(rows.encode())[:-7]
+    with pytest.raises(DataContractError, match="is not readable as CSV"):
+        collect("AAPL.csv", lambda: scan("AAPL.csv", cut, source()))
+    assert collect("AAPL.csv", lambda: scan("AAPL.csv", pack(b""), source())).height == 0
