@@ -149,13 +149,13 @@ def judge_labels(
                 best[rows] = at
                 found.append(leads)
     own = _leads(by_sign[:, best == usual], usual) + clock[usual] - clock
-    start, end = (max(float(leads[at]) for leads in (own, *found)) for at in np.searchsorted(CANDIDATES, (0, 1)))
+    starts, ends = (max(float(leads[at]) for leads in (own, *found)) for at in np.searchsorted(CANDIDATES, (0, 1)))
     return LabelReading(
         stretches=_stretches(calendar["session"].to_numpy()[says], CANDIDATES[best], summer),
         nats=float(min([np.delete(own, usual).min(), *(leads[usual] for leads in found)])),
         sessions=len(says),
         words=_words(by_sign, int(CANDIDATES[usual])),
-        refuted=(start, end),
+        refuted=(starts, ends),
     )
 
 
