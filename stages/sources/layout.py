@@ -36,7 +36,7 @@ FEWEST, ENDS = 12, 3
 
 @dataclass(frozen=True)
 class Layout:
-    """A template, the symbols named in its paths (none where a file holds many), and how many files follow it of all."""
+    """A template, the symbols in its paths (none where a file holds many), and how many of all files follow it."""
 
     template: str
     symbols: tuple[str, ...]
