@@ -186,6 +186,19 @@ def test_a_high_of_other_precision_than_the_open_is_no_contradiction(price: floa
     assert "in 100.0% of 12 rows" in columns_of(rows).evidence
 
 
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        (pl.concat_list("open"), "column 'open' holds List\\(Float64\\), not numbers: convert it at the source"),
+        (pl.col("open").cast(pl.String).cast(pl.Categorical), "column 'open' holds Categorical, not numbers"),
+        (pl.lit(None), "only 0% of rows"),
+    ],
+)
+def test_a_price_that_is_no_number_stops(values: pl.Expr, complaint: str) -> None:
+    with pytest.raises(DataContractError, match=complaint):
+        columns_of(BARS.with_columns(open=values))
+
+
 def test_values_that_contradict_the_names_stop() -> None:
     swapped = BARS.rename({"high": "low", "low": "high", "when": "ts"})
     with pytest.raises(DataContractError, match=r"in only 0% of rows.*ALIASES="):
