@@ -199,9 +199,11 @@ def test_blank_lines_of_a_csv_are_no_rows(above: str, home: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_stamps_that_are_text_are_read_with_their_offset(home: Path, ending: str) -> None:
+@pytest.mark.parametrize("minutes", [":00", "00", ""])
+def test_stamps_that_are_text_are_read_with_their_offset(home: Path, ending: str, minutes: str) -> None:
     """09:30 in New York is 13:30 UTC on Friday 2024-11-01 and 14:30 on the Monday that follows."""
-    rows = pl.DataFrame({"when": ["2024-11-01 09:30:00-04:00", "2024-11-04 09:30:00-05:00"], "close": [1.0, 2.0]})
+    stamped = [f"2024-11-01 09:30:00-04{minutes}", f"2024-11-04 09:30:00-05{minutes}"]
+    rows = pl.DataFrame({"when": stamped, "close": [1.0, 2.0]})
     rows.write_csv(home / "AAPL.csv") if ending == "csv" else rows.write_parquet(home / "AAPL.parquet")
     stated = source(uri_template=f"{{symbol}}.{ending}", aliases={"when": "ts"})
     stamps = fetched(home, stated)["when"].dt.strftime("%m-%d %H:%M %Z").to_list()
