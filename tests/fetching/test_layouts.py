@@ -91,6 +91,16 @@ def test_parts_of_one_period_are_read_one_after_the_other(home: Path) -> None:
     assert fetched(home, stated)["ts"].to_list() == [0, 1]
 
 
+def test_a_star_finds_no_file_that_a_look_passes_over(home: Path) -> None:
+    """What a system or a vendor puts beside the bars: hidden files, and a README."""
+    for name in ("part-0.csv", "._part-0.csv", "README.csv"):
+        (home / "AAPL").mkdir(exist_ok=True)
+        ROW.write_csv(home / "AAPL" / name)
+    assert [file["uri"] for file in find_files("{symbol}/*.csv", "AAPL")] == ["AAPL/part-0.csv"]
+    assert [file["uri"] for file in find_files("AAPL/*.csv")] == ["AAPL/part-0.csv"]
+    assert len(find_files("{symbol}/README.csv", "AAPL")) == 1
+
+
 def test_a_star_beside_a_symbol_is_refused_since_a_would_find_aa() -> None:
     with pytest.raises(ValueError, match="next to the symbol"):
         source(uri_template="*{symbol}.parquet")
