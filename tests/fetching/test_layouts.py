@@ -137,6 +137,15 @@ def test_a_file_of_many_symbols_is_read_once_and_only_for_symbols_of_the_study(
     assert all(frame["close"].to_list() == [10.0, 11.0, 12.0] for frame in bars.values())
 
 
+@pytest.mark.parametrize("nothing", ["", "\n"])
+def test_a_day_of_all_symbols_may_be_an_empty_file_as_a_day_of_one_may(home: Path, nothing: str) -> None:
+    stated = flat_files(home, "AAPL", "IBM")
+    (home / f"{DAYS[1]}.csv.gz").write_bytes(gzip.compress(nothing.encode()))
+    manifest = select(listing_of(stated, files_of(stated, ["AAPL"])), stated, universe("AAPL", "IBM"))
+    given, _ = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
+    assert [part.read().height for symbol in ("AAPL", "IBM") for part in given[symbol]] == [2, 2]
+
+
 def test_a_symbol_of_which_no_file_holds_a_row_is_named(home: Path) -> None:
     stated = flat_files(home, "AAPL")
     manifest = select(listing_of(stated, files_of(stated, ["TSLA"])), stated, universe("AAPL", "TSLA"))
