@@ -86,14 +86,12 @@ def _sentences(
         [(_, content)] = read_files([file])
         now, named, told = parts_in(file, content, source, symbols), months_of([file])[0], False
         for symbol in [file["symbol"]] if file["symbol"] else symbols:
-            change = _change(
-                file, earlier(listed[file["uri"]], symbol, source), now.get(symbol), Vendor.of(source, symbol)
-            )
-            if change is not None:
+            rows = earlier(listed[file["uri"]], symbol, source)
+            if change := _change(file, rows, now.get(symbol), Vendor.of(source, symbol)):
                 told = True
                 yield f"revised: {named}{'' if file['symbol'] else f' {symbol}'}: {change}"
         if not told:
-            yield f"revised: {named}: another file of {file['size']} bytes, without a row of universe.symbols before and now"
+            yield f"revised: {named}: another file of {file['size']} bytes, which holds no row of universe.symbols"
 
 
 def _change(
