@@ -11,6 +11,8 @@ old listing then stays.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import polars as pl
+
 from stages.commands.spending import tell_price
 from stages.configuration.compose import present
 from stages.errors import ConfigurationError, DataContractError, PipelineError
@@ -82,14 +84,28 @@ def _sentences(
     listed = {file["uri"]: file for file in before}
     for file in found.revised:  # so much is in memory at a time
         [(_, content)] = read_files([file])
-        for symbol, after in parts_in(file, content, source, symbols).items():
-            of_symbol = "" if file["symbol"] else f" {symbol}"
+        now, named, told = parts_in(file, content, source, symbols), months_of([file])[0], False
+        for symbol in [file["symbol"]] if file["symbol"] else symbols:
             rows = earlier(listed[file["uri"]], symbol, source)
-            change: object = f"another file of {file['size']} bytes (its old rows are not here to compare it with)"
-            if rows is not None:
-                vendor = Vendor.of(source, symbol)
-                change = change_of_form(rows, after, vendor) or revision(rows, after, vendor)
-            yield f"revised: {months_of([file])[0]}{of_symbol}: {change}"
+            if change := _change(file, rows, now.get(symbol), Vendor.of(source, symbol)):
+                told = True
+                yield f"revised: {named}{'' if file['symbol'] else f' {symbol}'}: {change}"
+        if not told:
+            yield f"revised: {named}: another file of {file['size']} bytes, which holds no row of universe.symbols"
+
+
+def _change(
+    file: dict[str, Any], before: pl.DataFrame | None, after: pl.DataFrame | None, vendor: Vendor
+) -> str | None:
+    """What changed of a symbol in a file that was revised; null where it had no row and has none."""
+    if before is None:
+        here = f"another file of {file['size']} bytes (its old rows are not here to compare it with)"
+        return None if after is None else here
+    after = before.head(0) if after is None else after
+    before = after.head(0) if before.is_empty() else before
+    if before.is_empty() and after.is_empty():
+        return None
+    return change_of_form(before, after, vendor) or str(revision(before, after, vendor))
 
 
 def collect_partitions(*, deleting: bool) -> None:

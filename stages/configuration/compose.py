@@ -93,7 +93,13 @@ def _references(document: Mapping[str, Any], at: KeyPath = ()) -> Iterator[KeyPa
 
 def to_yaml(document: Mapping[str, Any]) -> str:
     """The text of params.yaml."""
-    return OmegaConf.to_yaml(OmegaConf.create(dict(document)))
+    try:
+        return OmegaConf.to_yaml(OmegaConf.create(dict(document)))
+    except OmegaConfBaseException as error:  # a text that begins to name another key, as of a folder ${x}
+        at = getattr(error, "full_key", None) or "a value"
+        raise ConfigurationError(
+            f"{at} holds ${{, which names another key: rename the folder, file or column."
+        ) from None
 
 
 def differences(left: Mapping[str, Any], right: Mapping[str, Any], at: KeyPath = ()) -> Difference:

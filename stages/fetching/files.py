@@ -20,8 +20,9 @@ from stages.io.object_store import LocalStore
 from stages.io.reaching import explain_errors, is_remote, open_uri, preflight
 from stages.io.terminal import progress
 from stages.io.workspace import main_root, store_root
-from stages.params.path_template import day_of, fields_of, literal, month_of, path_of, root_of
+from stages.params.path_template import ANY, day_of, fields_of, literal, month_of, path_of, root_of
 from stages.params.source import SourceParams
+from stages.sources.layout import NO_BARS
 from stages.sources.manifest import RENEW, place_of
 
 
@@ -65,7 +66,7 @@ def find_files(template: str, symbol: str | None = None) -> list[dict[str, Any]]
     """Every file of a symbol that fits the template, with its facts for the listing; without a symbol, files of many.
 
     The folder above the first varying part is searched. Fields in braces and `*` are matched; all other text is
-    literal, so a bracket in a path is a bracket.
+    literal, so a bracket in a path is a bracket. A `*` matches no hidden file and no README.
     """
     at_home = literal(str(Path.home())) if template.startswith("~/") else "~"
     filesystem, path_template = open_uri(template.replace("~", at_home, 1), Path(literal(str(main_root()))))
@@ -73,7 +74,7 @@ def find_files(template: str, symbol: str | None = None) -> list[dict[str, Any]]
 
     def listed(one: tuple[str, dict[str, Any]]) -> dict[str, Any] | None:
         named = fields_of(path_template, one[0], symbol)
-        if named is None:
+        if named is None or (ANY in template and NO_BARS.search(one[0])):
             return None
         file = {"uri": path_of(template, named, symbol), "symbol": symbol, "month": month_of(named)}
         day = {"day": day_of(named)} if day_of(named) else {}

@@ -22,7 +22,7 @@ from stages.sources.columns import unit_of
 from stages.sources.csv_form import cells_of, header_names
 
 HEAD_BYTES, HEAD_LINES = 1 << 16, 100
-ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ])\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?)(?P<zone>Z|[+-]\d{2}:?\d{2})?")
+ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ])\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?)(?P<zone>Z|[+-]\d{2}(:?\d{2})?)?")
 CSV = re.compile(r"\.(csv|txt|tsv)(\.gz|\.zst)?$")
 DBN = re.compile(r"\.dbn(\.zst)?$")
 HINT = re.compile(" (You might want|Consider setting|Specify these)")  # to users of polars
@@ -116,7 +116,7 @@ def _scan_parquet(every: pl.LazyFrame, source: SourceParams) -> pl.LazyFrame:
 
 def _scan_csv(content: bytes, source: SourceParams) -> pl.LazyFrame:
     csv = source.csv or ONE_HEADER
-    names = columns_in(content, csv)
+    names = columns_in(content, csv) or ["(none)"]  # without a column nothing is unpacked, and a cut goes unnoticed
     ours = {name: source.ours(name) for name in names}
     stamp = pl.String if source.unit is None else pl.Int64
     types = {

@@ -62,9 +62,12 @@ FETCHED = Path("artifacts/fetch_bars/bars")
 
 
 def earlier(file: dict[str, Any], symbol: str, source: SourceParams) -> pl.DataFrame | None:
-    """The rows of a symbol in an earlier version of a file; None where they are gone, or among those of other files."""
+    """The rows of a symbol in an earlier version of a file, without a column where it had none.
+
+    None where they are gone, or among those of other files.
+    """
     if (content := kept(file)) is not None:
-        return parts_in(file, content, source, [symbol]).get(symbol)
+        return parts_in(file, content, source, [symbol]).get(symbol, pl.DataFrame())
     fetched = FETCHED / f"{symbol}.parquet"
     read = read_json(MANIFEST)["files"] if fetched.exists() and MANIFEST.exists() else []
     if [one for one in read if _holds_the_same(one, file)] != [file]:

@@ -178,7 +178,7 @@ def _layout(names: Mapping[str, int], form: str | None, symbols: Sequence[str]) 
     if not fitting:
         raise DataContractError(f"none of {shorten([*names])} fits {form}: correct the template in URI=.")
     named = {_symbol_in(found) for found in fitting} - {""}
-    return Layout(form, tuple(sorted(named)), len(fitting))
+    return Layout(form, tuple(sorted(named)), len(fitting), len(names))
 
 
 def _symbol_in(named: Mapping[str, str]) -> str:

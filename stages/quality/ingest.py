@@ -66,11 +66,10 @@ def read_rows(
 
 def ingest(named: pl.DataFrame, stamped: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame) -> Ingested:
     """The rows of one symbol in our form, from the result of `read_rows`."""
-    shift = timedelta(minutes=1 if dialect.bar_label == "end" else 0)
-    rows = stamped.with_columns(pl.col("ts") - shift)
+    rows = stamped.with_columns(pl.col("ts") - _after_start(dialect))
     distinct = _distinct(rows)
     placed = _in_sessions(distinct, calendar)
-    regular, outside = placed.drop_nulls("session"), _outside(placed, calendar)
+    regular, outside = placed.drop_nulls("session"), placed.filter(pl.col("session").is_null()).drop("session")
     if regular.is_empty():
         raise HardFailure(
             "TS7", f"no row is in a session: {_extent(named)}; correct universe.first_session or source.unit."
@@ -189,14 +188,21 @@ def _by_its_name(symbol: str, stamped: pl.DataFrame, dialect: DialectParams) -> 
 
 
 def _in_utc(typed: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame) -> pl.DataFrame:
-    """Stamps of the study's span in UTC microseconds, still with the vendor's label."""
+    """Rows of days from the first to the last of the study in New York, `ts` in UTC microseconds as it is labelled."""
     unit, zone = typed.schema["ts"].time_unit, typed.schema["ts"].time_zone  # type: ignore[attr-defined]
     if zone is None and dialect.zone is None:
         raise HardFailure("SCH2", f"the stamps have no time zone, first {typed['ts'][0]}: state it in source.zone.")
     ticks = pl.col("ts").to_physical()  # integers, so that any date can be compared
     first, last = calendar["open_utc"].dt.epoch(unit)[0], calendar["close_utc"].dt.epoch(unit)[-1]
     day, minute = DAY // timedelta(microseconds=1) * PER_MICROSECOND[unit], 60_000_000 * PER_MICROSECOND[unit]
-    rows = typed.filter(ticks.is_between(int(first - day), int(last + day)))
+    # local times that a clock change makes ambiguous are in no session: such rows are dropped
+    aware = (
+        pl.col("ts") if zone else pl.col("ts").dt.replace_time_zone(dialect.zone, ambiguous="null", non_existent="null")
+    )
+    date = (aware - _after_start(dialect)).dt.convert_time_zone(NEW_YORK).dt.date()
+    rows = typed.filter(ticks.is_between(int(first - day), int(last + day))).filter(
+        date.is_between(calendar["session"][0], calendar["session"][-1])
+    )
     uneven = rows.filter(ticks % int(minute) != 0)
     if not uneven.is_empty():
         raise HardFailure(
@@ -204,11 +210,12 @@ def _in_utc(typed: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame)
             f"{uneven.height} stamps are not on a whole minute, first {uneven['ts'][0]}: these are not minute bars, or "
             "their unit is wrong; correct source.unit or the source.",
         )
-    # local times that a clock change makes ambiguous are in no session: such rows are dropped
-    aware = (
-        pl.col("ts") if zone else pl.col("ts").dt.replace_time_zone(dialect.zone, ambiguous="null", non_existent="null")
-    )
-    return rows.with_columns(aware.dt.convert_time_zone("UTC").dt.cast_time_unit("us")).drop_nulls("ts")
+    return rows.with_columns(aware.dt.convert_time_zone("UTC").dt.cast_time_unit("us"))
+
+
+def _after_start(dialect: DialectParams) -> timedelta:
+    """How long after the start of its minute a stamp is."""
+    return timedelta(minutes=dialect.bar_label == "end")
 
 
 def _check_step(stamped: pl.DataFrame) -> None:
@@ -241,13 +248,6 @@ def _in_sessions(distinct: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame
         .with_columns(session=pl.when(pl.col("ts") < pl.col("close_utc")).then("session"))
         .drop("open_utc", "close_utc")
     )
-
-
-def _outside(placed: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
-    """Rows that are in no session, on days from the first to the last of the study in New York."""
-    day = pl.col("ts").dt.convert_time_zone(NEW_YORK).dt.date()
-    within = day.is_between(calendar["session"].min(), calendar["session"].max())
-    return placed.filter(pl.col("session").is_null(), within).drop("session")
 
 
 def _tails(outside: pl.DataFrame, calendar: pl.DataFrame, sessions: pl.Series) -> pl.DataFrame:

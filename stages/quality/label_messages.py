@@ -18,13 +18,23 @@ CONSEQUENCE = {
 def contradiction(
     reading: LabelReading, dialect: DialectParams, quality: QualityParams, against_nats: float = 0.0
 ) -> HardFailure | None:
-    """The hard failure if the bars show with enough confidence that label or zone differ from the stated ones."""
+    """The hard failure if the bars show with enough confidence that label or zone differ from the stated ones.
+
+    They may do so without telling which minute is the first: hours off, or one of two that are both wrong.
+    """
     declared = int(dialect.bar_label == "end")
     wrong = [one for one in reading.stretches if one.offset_min != declared]
     asked = quality.label_min_confidence, quality.label_min_sessions
-    if not wrong or not reading.is_decided(*asked, against_nats):
+    sure = reading.against(declared, against_nats) >= quality.label_min_confidence
+    if not wrong or not sure or reading.sessions < quality.label_min_sessions:
         return None
-    evidence = f"(confidence {reading.confidence:.1%}; {reading.words})"
+    confidence = f"confidence {reading.confidence:.1%}"
+    if not reading.is_decided(*asked, against_nats):
+        confidence = (
+            f"confidence {reading.against(declared):.1%} that source.bar_label or source.zone is wrong, "
+            f"{reading.confidence:.1%} that the first stamp is this one"
+        )
+    evidence = f"({confidence}; {reading.words})"
     return HardFailure("TS5", f"{_what(reading, wrong, declared, dialect)} {evidence}", wrong[0].first)
 
 

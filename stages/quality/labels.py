@@ -69,6 +69,7 @@ class LabelReading:
     nats: float  # its lead over every other reading
     sessions: int  # sessions with evidence
     words: str
+    refuted: tuple[float, float] = (0.0, 0.0)  # nats against start and end labels on a right clock, in some stretch
 
     @property
     def confidence(self) -> float:
@@ -116,6 +117,10 @@ class LabelReading:
         """Whether this is enough to stop a run, or to let it pass, with so many nats against it beforehand."""
         return _confidence(self.nats - against_nats) >= min_confidence and self.sessions >= min_sessions
 
+    def against(self, declared: int, against_nats: float = 0.0) -> float:
+        """The confidence that a label (0 start, 1 end) on a right clock is wrong, though another may be unknown."""
+        return _confidence(self.refuted[declared] - against_nats)
+
 
 def read_labels(bars: Mapping[str, pl.DataFrame], calendar: pl.DataFrame) -> LabelReading:
     """The reading of `ts, high, low, volume` by symbol; stamps in UTC under the assumed zone."""
@@ -135,21 +140,22 @@ def judge_labels(
     summer = (calendar["open_utc"].dt.hour() == SUMMER_OPEN_UTC).to_numpy()[says]
     needed = float(np.log(min_confidence / (1 - min_confidence)))
     usual = int((nats.sum(0) + clock).argmax())
-    best, leads = np.full(len(nats), usual), []
+    best, found = np.full(len(nats), usual), []
     for regime in (np.flatnonzero(summer), np.flatnonzero(~summer)):
         for begin, end, at in _runs(nats[regime]):
             rows = regime[begin:end]
-            lead = _leads(by_sign[:, rows], at)[usual]
-            if at != usual and lead >= needed:
+            leads = _leads(by_sign[:, rows], at)
+            if at != usual and leads[usual] >= needed:
                 best[rows] = at
-                leads.append(lead)
+                found.append(leads)
     own = _leads(by_sign[:, best == usual], usual) + clock[usual] - clock
-    leads.append(np.delete(own, usual).min())
+    starts, ends = (max(float(leads[at]) for leads in (own, *found)) for at in np.searchsorted(CANDIDATES, (0, 1)))
     return LabelReading(
         stretches=_stretches(calendar["session"].to_numpy()[says], CANDIDATES[best], summer),
-        nats=float(min(leads)),
+        nats=float(min([np.delete(own, usual).min(), *(leads[usual] for leads in found)])),
         sessions=len(says),
         words=_words(by_sign, int(CANDIDATES[usual])),
+        refuted=(starts, ends),
     )
 
 

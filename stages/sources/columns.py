@@ -47,7 +47,7 @@ class Columns:
 
 def columns_of(rows: pl.DataFrame) -> Columns:
     """The meaning of each column, from some rows; numbers stored as text count as numbers."""
-    scalars = pl.selectors.numeric() | pl.selectors.string()
+    scalars = pl.selectors.numeric() | pl.selectors.string() | pl.selectors.by_dtype(pl.Null)
     printed = rows.with_columns(pl.selectors.by_dtype(pl.Float32).cast(pl.String))  # 187.43, not 187.42999267578125
     numbers = printed.select(scalars.cast(pl.Float64, strict=False))
     if wide := _wide(rows.columns):
@@ -59,6 +59,10 @@ def columns_of(rows: pl.DataFrame) -> Columns:
             place, follows = _in_order(rows, columns)
             columns |= by_value(numbers[place], columns, follows)
     ours = {name: column.replace(SYMBOL, symbols[0]) if symbols else column for name, column in columns.items()}
+    if strange := [ours[name] for name in PRICES if ours[name] not in numbers]:
+        raise DataContractError(
+            f"column {strange[0]!r} holds {rows.schema[strange[0]]}, not numbers: convert it at the source."
+        )
     share = bar_share(numbers, [ours[name] for name in PRICES], ROUNDED)
     if share < ENOUGH:
         raise DataContractError(

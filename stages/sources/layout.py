@@ -22,11 +22,13 @@ DATES = (
     (re.compile(rf"(?<!\d){YEAR}(?P<s>[-_/.]?){MONTH}(?!\d)"), r"<yyyy>\g<s><mm>"),
     (re.compile(rf"(?<!\d){YEAR}(?!\d)"), "<yyyy>"),
 )
+SYMBOL_KEY = re.compile(r"(?i)symbol|ticker|sym")  # of a Hive folder
 PARTS = {"month=": "m", "day=": "d"}  # of Hive folders; with a leading zero where any path has one
-SPLIT = re.compile(r"([/_=, ]|-(?=[a-z0-9]*[a-z])|\.(?=[A-Z]{2,5}$))")
+CLASS = r"[A-Za-z](?![A-Za-z0-9])"
+SPLIT = re.compile(rf"([/_=, ]|-(?!{CLASS})(?=[a-z0-9]*[a-z])|\.(?=[A-Za-z]{{2,5}}$))")
 # A symbol may end at a dot or a dash, which can also be part of it: a single letter is the class of a share (BRK.B), or
 # else names an exchange (AAPL.O).
-FINER = re.compile(r"([/_=, ]|[.\-](?![A-Z](?![A-Za-z0-9])))")
+FINER = re.compile(rf"([/_=, ]|[.\-](?!{CLASS}))")
 FINEST = re.compile(r"([/_=, .\-])")
 SAMPLE_FILES, SAMPLE_BYTES = 40, 300_000_000
 FEWEST, ENDS = 12, 3
@@ -34,11 +36,12 @@ FEWEST, ENDS = 12, 3
 
 @dataclass(frozen=True)
 class Layout:
-    """A template, the symbols named in its paths (none where a file holds many), and how many files follow it."""
+    """A template, the symbols in its paths (none where a file holds many), and how many of all files follow it."""
 
     template: str
     symbols: tuple[str, ...]
     files: int
+    of_files: int
 
     @property
     def description(self) -> str:
@@ -46,13 +49,14 @@ class Layout:
         periods = {"{d": "day", "{m": "month", "{yyyy": "year"}
         period = next((f", one a {word}" for form, word in periods.items() if form in self.template), "")
         whose = f"one a symbol ({shorten(self.symbols)})" if self.symbols else "all symbols in each"
-        return f"{count(self.files, 'file')}, {whose}{period}"
+        some = "" if self.files == self.of_files else f"{self.files} of "
+        return f"{some}{count(self.of_files, 'file')}, {whose}{period}"
 
     def without_symbol(self) -> "Layout":
         """The same files with the only symbol as plain text: each file holds many symbols."""
         (symbol,) = self.symbols
         plain = self.template.replace("{symbol}", symbol).replace("{symbol_lower}", symbol.lower())
-        return Layout(plain, (), self.files)
+        return Layout(plain, (), self.files, self.of_files)
 
 
 def layout_of(paths: Sequence[str], symbols: Sequence[str] = ()) -> Layout:
@@ -67,14 +71,14 @@ def layout_of(paths: Sequence[str], symbols: Sequence[str] = ()) -> Layout:
     dated = {path: ENDINGS.sub("", _dated(path, padded)) for path in bars}
     ways = [_columns(dated, split, symbols) for split in (SPLIT, FINER, FINEST)]
     columns, ending, of_symbol = next((one for one in ways if one[2]), ways[0])
-    found = sorted({symbol for at in of_symbol for symbol in columns[at]})
+    found = sorted({symbol.upper() for at in of_symbol for symbol in columns[at]})
     form = ""
     for at, values in enumerate(columns):
         if at in of_symbol:
             form += "{symbol_lower}" if values[0].islower() else "{symbol}"
         else:
             form += ANY if len(set(values)) > 1 else literal(values[0])
-    return Layout(_with_fields(form) + ending, tuple(symbol.upper() for symbol in found), len(columns[0]))
+    return Layout(_with_fields(form) + ending, tuple(found), len(columns[0]), len(bars))
 
 
 def _columns(
@@ -82,10 +86,10 @@ def _columns(
 ) -> tuple[list[tuple[str, ...]], str, list[int]]:
     """The parts of the paths with the most common form, part by part; their ending; and which parts are the symbol."""
     tokens = {path: split.split(name) for path, name in dated.items()}
-    shapes = Counter((len(parts), _ending(path)) for path, parts in tokens.items())
-    shape = shapes.most_common(1)[0][0]
-    columns = list(zip(*(parts for path, parts in tokens.items() if (len(parts), _ending(path)) == shape), strict=True))
-    return columns, shape[1], _symbol_columns(columns, symbols)
+    shapes = {path: (*parts[1::2], _ending(path)) for path, parts in tokens.items()}  # what stands between the parts
+    shape = Counter(shapes.values()).most_common(1)[0][0]
+    columns = list(zip(*(parts for path, parts in tokens.items() if shapes[path] == shape), strict=True))
+    return columns, shape[-1], _symbol_columns(columns, symbols)
 
 
 def _dated(path: str, padded: Set[str]) -> str:
@@ -112,11 +116,31 @@ def _symbol_columns(columns: Sequence[Sequence[str]], symbols: Sequence[str]) ->
     if symbols:
         known = set(symbols) | {symbol.lower() for symbol in symbols}
         return [at for at, values in enumerate(columns) if known & set(values)]
-    varying = [at for at, values in enumerate(columns) if len(set(values)) > 1 and _are_tickers(values)]
+    varying = {
+        at: tuple(map(str.upper, values))
+        for at, values in enumerate(columns)
+        if len(set(values)) > 1 and _are_tickers(values)
+    }
     if varying:
-        return [at for at in varying if columns[at] == columns[varying[0]]]
+        named = [varying[at] for at in varying if at > 1 and SYMBOL_KEY.fullmatch(columns[at - 2][0])]
+        symbol = named[0] if named else _finest(list(dict.fromkeys(varying.values())))
+        return [at for at, values in varying.items() if values == symbol]
     alone = [at for at, values in enumerate(columns) if len(set(values)) == 1 and SHORT.fullmatch(values[0])]
     return [at for at in alone if columns[at] == columns[alone[-1]]] if alone else []
+
+
+def _finest(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The part of the paths that is the symbol: the first, unless it sorts another, as an exchange does or a letter."""
+    symbol = parts[0]
+    for other in parts[1:]:
+        pairs, symbols, others = (len(set(values)) for values in (zip(symbol, other, strict=True), symbol, other))
+        if pairs == symbols == others:
+            raise DataContractError(
+                f"paths name {shorten(sorted({*symbol}))} and, always beside the same, {shorten(sorted({*other}))}: "
+                "say which are symbols, SYMBOLS=, or write * in the place of the others in URI=."
+            )
+        symbol = other if pairs == others else symbol
+    return symbol
 
 
 def _are_tickers(values: Sequence[str]) -> bool:

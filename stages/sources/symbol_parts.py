@@ -2,7 +2,7 @@
 
 A symbol's part is the rows that name it, or the columns whose names contain it.
 
-*Errors*: `DataContractError` where neither rows nor columns name symbols.
+*Errors*: `DataContractError` where neither rows nor columns name symbols; a file without rows need not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,6 +35,8 @@ def parts_of(table: pl.DataFrame, source: SourceParams, symbols: Sequence[str]) 
         return _columns_of(table, source.aliases, symbols)
     if len(symbols) == 1:
         return {symbols[0]: table}
+    if table.is_empty():
+        return {}
     raise DataContractError(
         f"source.uri_template {source.uri_template!r} names no {SYMBOL}, and no column of {shorten(table.columns)} is "
         "known to hold it: name that column in source.aliases, for example ticker: symbol."

@@ -202,3 +202,9 @@ def test_a_preset_that_does_not_stand_says_how_its_source_is_listed(project):
     ):
         project.run("params", "--listed=massive")
     assert project.text("params.yaml") == before
+
+
+def test_a_text_that_params_cannot_hold_is_named_with_its_key() -> None:
+    """As of a folder ${x}, whose braces are doubled in a template."""
+    with pytest.raises(ConfigurationError, match=r"^source.uri_template holds \$\{, which names another key: rename"):
+        to_yaml({"source": {"uri_template": "a ${{x}}/{symbol}.csv"}})

@@ -10,7 +10,9 @@ import pytest
 
 from stages.commands import source
 from stages.runs import scratch
+from stages.sources.revisions import Changes
 from tests.commands.study_folder import StudyFolder, bars
+from tests.sources import dialects
 from tests.support.programs import Done, run_module
 
 
@@ -96,6 +98,27 @@ def test_a_revision_of_a_file_of_many_symbols_is_told_symbol_by_symbol(tmp_path:
 
     assert "revised: 2024-09 WEAK: 1 bar changed, 0 added, 0 removed on 2024-09-24; largest" in told
     assert "revised: 2024-09 STRONG: 0 bars changed" in told
+
+
+def test_a_symbol_whose_rows_left_a_file_of_many_or_came_to_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is in the new file was told. Nothing is known of OLD, and NONE was and is in no file."""
+    day = "2024-09-24"
+    file = {"uri": f"{day}.csv", "symbol": None, "month": day[:7], "day": day, "size": 9, "md5": "0"}
+    row = bars().head(1).rename({"time": "ts"})
+    had = {"GONE": row, "CAME": pl.DataFrame(), "NONE": pl.DataFrame()}
+    monkeypatch.setattr(source, "read_files", lambda files: [(files[0], b"")])
+    monkeypatch.setattr(source, "parts_in", lambda *_: {"CAME": row, "OLD": row})
+    monkeypatch.setattr(source, "earlier", lambda _, symbol, __: had.get(symbol))
+    revised, stated = Changes([], [file], []), dialects.source(uri_template="{yyyy}-{mm}-{dd}.csv")
+
+    gone, came, old = source._sentences(revised, [file], stated, ["GONE", "CAME", "NONE", "OLD"])
+    session = row["ts"].dt.date()[0]
+    assert gone.startswith(f"revised: {day} GONE: 0 bars changed, 0 added, 1 removed on {session}")
+    assert came.startswith(f"revised: {day} CAME: 0 bars changed, 1 added, 0 removed on {session}")
+    assert old.startswith(f"revised: {day} OLD: another file of 9 bytes")
+    assert [*source._sentences(revised, [file], stated, ["NONE"])] == [
+        f"revised: {day}: another file of 9 bytes, which holds no row of universe.symbols"
+    ]
 
 
 def test_files_that_came_and_went_are_named_by_month_and_what_cannot_be_priced_says_why(study: StudyFolder) -> None:

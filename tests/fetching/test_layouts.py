@@ -8,11 +8,12 @@ from pathlib import Path
 import fsspec.implementations.local as local_files
 import polars as pl
 import pytest
+import zstandard
 
 from stages.errors import ConfigurationError, DataContractError
 from stages.fetching.bars import bars_to_fetch
 from stages.fetching.files import files_of, find_files
-from stages.fetching.formats import head_of, scan
+from stages.fetching.formats import collect, head_of, scan
 from stages.io.partitions import Partition, Writer
 from stages.params.source import SourceParams
 from stages.params.universe import UniverseParams
@@ -90,6 +91,16 @@ def test_parts_of_one_period_are_read_one_after_the_other(home: Path) -> None:
     assert fetched(home, stated)["ts"].to_list() == [0, 1]
 
 
+def test_a_star_finds_no_file_that_a_look_passes_over(home: Path) -> None:
+    """What a system or a vendor puts beside the bars: hidden files, and a README."""
+    for name in ("part-0.csv", "._part-0.csv", "README.csv"):
+        (home / "AAPL").mkdir(exist_ok=True)
+        ROW.write_csv(home / "AAPL" / name)
+    assert [file["uri"] for file in find_files("{symbol}/*.csv", "AAPL")] == ["AAPL/part-0.csv"]
+    assert [file["uri"] for file in find_files("AAPL/*.csv")] == ["AAPL/part-0.csv"]
+    assert len(find_files("{symbol}/README.csv", "AAPL")) == 1
+
+
 def test_a_star_beside_a_symbol_is_refused_since_a_would_find_aa() -> None:
     with pytest.raises(ValueError, match="next to the symbol"):
         source(uri_template="*{symbol}.parquet")
@@ -124,6 +135,15 @@ def test_a_file_of_many_symbols_is_read_once_and_only_for_symbols_of_the_study(
     assert sorted(path.rpartition("/")[2] for path in read) == [f"{day}.csv.gz" for day in DAYS]
     assert set(bars) == set(symbols)
     assert all(frame["close"].to_list() == [10.0, 11.0, 12.0] for frame in bars.values())
+
+
+@pytest.mark.parametrize("nothing", ["", "\n"])
+def test_a_day_of_all_symbols_may_be_an_empty_file_as_a_day_of_one_may(home: Path, nothing: str) -> None:
+    stated = flat_files(home, "AAPL", "IBM")
+    (home / f"{DAYS[1]}.csv.gz").write_bytes(gzip.compress(nothing.encode()))
+    manifest = select(listing_of(stated, files_of(stated, ["AAPL"])), stated, universe("AAPL", "IBM"))
+    given, _ = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
+    assert [part.read().height for symbol in ("AAPL", "IBM") for part in given[symbol]] == [2, 2]
 
 
 def test_a_symbol_of_which_no_file_holds_a_row_is_named(home: Path) -> None:
@@ -198,9 +218,11 @@ def test_blank_lines_of_a_csv_are_no_rows(above: str, home: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_stamps_that_are_text_are_read_with_their_offset(home: Path, ending: str) -> None:
+@pytest.mark.parametrize("minutes", [":00", "00", ""])
+def test_stamps_that_are_text_are_read_with_their_offset(home: Path, ending: str, minutes: str) -> None:
     """09:30 in New York is 13:30 UTC on Friday 2024-11-01 and 14:30 on the Monday that follows."""
-    rows = pl.DataFrame({"when": ["2024-11-01 09:30:00-04:00", "2024-11-04 09:30:00-05:00"], "close": [1.0, 2.0]})
+    stamped = [f"2024-11-01 09:30:00-04{minutes}", f"2024-11-04 09:30:00-05{minutes}"]
+    rows = pl.DataFrame({"when": stamped, "close": [1.0, 2.0]})
     rows.write_csv(home / "AAPL.csv") if ending == "csv" else rows.write_parquet(home / "AAPL.parquet")
     stated = source(uri_template=f"{{symbol}}.{ending}", aliases={"when": "ts"})
     stamps = fetched(home, stated)["when"].dt.strftime("%m-%d %H:%M %Z").to_list()
@@ -268,3 +290,13 @@ def test_the_head_of_a_text_file_holds_whole_lines(pack: Callable[[bytes], bytes
     head = head_of(pack("\n".join(lines).encode()), 1000)
     assert head == lines[: len(head)]
     assert head_of(pack("\n".join(lines[:3]).encode()), 1000) == lines[:3]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_packed_file_that_was_cut_off_is_refused_however_little_is_left(pack: Callable[[bytes], bytes]) -> None:
+    """A day of a symbol is less than one block of zstd, so that nothing of it can be unpacked."""
+    rows = "ts,open,high,low,close,volume\n" + "2024-11-04 09:30,1,1,1,1,1\n" * 390
+    cut = pack(rows.encode())[:-7]
+    with pytest.raises(DataContractError, match="is not readable as CSV"):
+        collect("AAPL.csv", lambda: scan("AAPL.csv", cut, source()))
+    assert collect("AAPL.csv", lambda: scan("AAPL.csv", pack(b""), source())).height == 0

@@ -238,6 +238,19 @@ def test_rows_of_other_times_than_the_study_and_of_another_company_are_in_no_cou
     assert found.counts == {"TS1": 0, "TS2": 0, "outside_hours": 0, "auction_rows": 0, "TS5_undecided": 0}
 
 
+@pytest.mark.parametrize("label", ["start", "end"])
+def test_rows_of_the_day_before_the_study_are_in_no_count_and_stop_nothing(label: str) -> None:
+    """The study begins on the second session of the file; on the first, rows come twice, in disorder and at :30."""
+    late = timedelta(minutes=label == "end")
+    first = delivery().filter(ts < CALENDAR["open_utc"][1])
+    odd = pl.concat([first, first.head(100), first.head(5).with_columns(ts + timedelta(seconds=30))])
+    stamped = pl.concat([odd, delivery().filter(ts >= CALENDAR["open_utc"][1])]).with_columns(ts + late)
+    checked = through_the_gate(stamped, CALENDAR[1:], bar_label=label)
+
+    assert checked.failure is None
+    assert checked.counts == {"TS1": 0, "TS2": 0, "outside_hours": 0, "auction_rows": 0, "TS5_undecided": 0}
+
+
 @pytest.mark.parametrize(("before", "warned"), [(390, 0), (9, 60)])
 def test_a_feed_of_all_hours_is_known_by_the_sessions_in_which_the_symbol_was_listed(before: int, warned: int) -> None:
     """Listed on 27 November: six of 13 full sessions. An hour after an early close belongs to all hours alone."""

@@ -22,7 +22,7 @@ from stages.quality.labels import LabelReading, Stretch, _leads, _runs, _words, 
 from stages.quality.verdicts import HardFailure
 from stages.sessions.calendar import minute_grid, trading_calendar
 from tests.quality.deliveries import QUALITY, delivery, dialect, report_of
-from tests.quality.label_feeds import Feed, all_sessions, bars_of
+from tests.quality.label_feeds import Feed, all_sessions, bars_of, off_by_hours, off_by_minutes
 
 AUTUMN = trading_calendar(date(2024, 10, 14), date(2024, 11, 22))  # the clocks change on 2024-11-03
 JUNE = 168  # of the made-up feeds' calendar: summer time, no half day for 11 sessions
@@ -58,7 +58,7 @@ def stretches_of(*offsets_min: int, nats: float = 99.0) -> LabelReading:
         Stretch(date(2024, month, 4), date(2024, month, 15), 10, offset_min, -5)
         for month, offset_min in enumerate(offsets_min, start=1)
     ]
-    return LabelReading(tuple(stretches), nats, 10 * len(offsets_min), "")
+    return LabelReading(tuple(stretches), nats, 10 * len(offsets_min), "", refuted=(nats, nats))
 
 
 def test_bars_that_lean_against_the_stated_label_without_the_asked_confidence_contradict_nothing() -> None:
@@ -355,6 +355,24 @@ def test_bars_that_do_not_tell_are_undecided_until_the_params_vouch_for_the_labe
 
 def test_trust_does_not_let_a_contradicted_label_pass() -> None:
     assert stop(Feed(seed=5, begin=JUNE), bar_label="end", bar_label_trusted=True) is not None
+
+
+@pytest.mark.parametrize("feed", [off_by_hours(20), off_by_hours(71), off_by_minutes(76)])
+def test_nothing_lets_a_label_pass_that_is_refuted_though_the_bars_do_not_tell_the_right_one(feed: Feed) -> None:
+    """The first stamp is one of two neighbours, and both are hours, or a minute, from 09:30 and 09:31."""
+    assert not reading(feed).is_decided()
+    assert min(abs(feed.offset_min), abs(feed.offset_min - 1)) > 0
+    for label in ("start", "end"):
+        wrong = stop(feed, bar_label=label, bar_label_trusted=True)
+        assert wrong is not None
+        assert (wrong.check, "source.bar_label or source.zone is wrong" in wrong.detail) == ("TS5", True)
+
+
+def test_one_symbol_on_another_clock_is_refused_though_its_bars_do_not_tell_the_label() -> None:
+    odd = off_by_hours(20)
+    sound = {f"S{n}": bars_of(Feed(seed=n, begin=odd.begin, sessions=20))["S0"] for n in (1, 2)}
+    checked = gate({"ODD": bars_of(odd)["S0"], **sound}, odd.calendar)
+    assert [symbol for symbol, one in checked.items() if one.failure] == ["ODD"]
 
 
 def test_one_session_never_decides_and_two_sound_ones_outweigh_none() -> None:

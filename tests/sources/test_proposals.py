@@ -53,6 +53,14 @@ from stages.sources.layout import layout_of
             "xnas-itch-{yyyy}{mm}{dd}.ohlcv-1m.{symbol}.csv",
             ("AAPL", "IBM"),
         ),
+        (["XNAS/AAPL.csv", "XNAS/MSFT.csv", "XNYS/IBM.csv"], "*/{symbol}.csv", ("AAPL", "IBM", "MSFT")),
+        (["AAPL_NMS.csv", "IBM_NYQ.csv", "MSFT_NMS.csv"], "{symbol}_*.csv", ("AAPL", "IBM", "MSFT")),
+        (["AAPL/JAN.csv", "AAPL/FEB.csv", "IBM/JAN.csv", "IBM/FEB.csv"], "{symbol}/*.csv", ("AAPL", "IBM")),
+        (["a/aapl.us.txt", "a/amd.us.txt", "b/brk-b.us.txt"], "*/{symbol_lower}.us.txt", ("AAPL", "AMD", "BRK-B")),
+        (["aapl/AAPL_1.csv", "ibm/IBM_1.csv"], "{symbol_lower}/{symbol}_1.csv", ("AAPL", "IBM")),
+        (["ex=Q/symbol=AAPL/0.csv", "ex=N/symbol=IBM/0.csv"], "ex=*/symbol={symbol}/0.csv", ("AAPL", "IBM")),
+        (["bf-b.us.txt", "brk.b.us.txt", "on.us.txt"], "{symbol_lower}.us.txt", ("BF-B", "BRK.B", "ON")),
+        (["AAPL_1min.csv", "IBM-1min.csv"], "{symbol}_1min.csv", ("AAPL",)),
     ],
 )
 def test_names_of_files_tell_where_dates_and_symbols_stand(
@@ -65,6 +73,18 @@ def test_names_of_files_tell_where_dates_and_symbols_stand(
 def test_a_symbol_that_is_stated_is_looked_for_alone() -> None:
     assert layout_of(["ETF/SPY_x.csv", "ETF/QQQ_x.csv"], ["SPY", "QQQ"]).template == "ETF/{symbol}_x.csv"
     assert layout_of(["AAPL.O.csv", "MSFT.O.csv"], ["AAPL", "MSFT"]).template == "{symbol}.O.csv"
+
+
+@pytest.mark.parametrize("paths", [["XNAS/AAPL.csv", "XNYS/IBM.csv"], ["A/AAPL.csv", "I/IBM.csv"]])
+def test_of_two_names_that_always_stand_together_neither_is_taken_for_the_symbol(paths: list[str]) -> None:
+    with pytest.raises(DataContractError, match="always beside the same, AAPL, IBM: say which are symbols, SYMBOLS="):
+        layout_of(paths)
+    assert layout_of(paths, ["AAPL", "IBM"]).template == "*/{symbol}.csv"
+
+
+def test_files_of_another_form_are_counted() -> None:
+    assert layout_of(["A.csv", "B.csv", "notes.txt"]).description == "2 of 3 files, one a symbol (A, B)"
+    assert layout_of(["A.csv", "B.csv"]).description == "2 files, one a symbol (A, B)"
 
 
 def test_a_folder_without_bars_says_which_endings_are_looked_for() -> None:
@@ -164,6 +184,19 @@ def test_a_high_of_other_precision_than_the_open_is_no_contradiction(price: floa
     one = pl.lit(price, pl.Float32)
     rows = BARS.rename({"when": "ts"}).with_columns(open=one, close=one, high=pl.lit(187.43), low=pl.lit(187.43))
     assert "in 100.0% of 12 rows" in columns_of(rows).evidence
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        (pl.concat_list("open"), "column 'open' holds List\\(Float64\\), not numbers: convert it at the source"),
+        (pl.col("open").cast(pl.String).cast(pl.Categorical), "column 'open' holds Categorical, not numbers"),
+        (pl.lit(None), "only 0% of rows"),
+    ],
+)
+def test_a_price_that_is_no_number_stops(values: pl.Expr, complaint: str) -> None:
+    with pytest.raises(DataContractError, match=complaint):
+        columns_of(BARS.with_columns(open=values))
 
 
 def test_values_that_contradict_the_names_stop() -> None:
