@@ -5,73 +5,38 @@ is left out, and a renamed key keeps its first name. So params with the same mea
 schema, have the same form. A key that has no effect because of another key's value is left out too. A key that was
 removed from the schema keeps its last value where its section states a later key.
 
-The tables are append-only. Changing or removing an entry changes every id made with it: trials would be counted twice,
-and an opened holdout would be sealed again.
+The value that keeps the old behaviour stands beside its key (`section.Neutral`). These values and the tables are
+append-only. Changing or removing one changes every id made with it: trials would be counted twice, and an opened
+holdout would be sealed again.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from itertools import chain
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from stages.params.forecaster import COMMAND
+from stages.params.section import Closed, Neutral
+from stages.params.study import Study
 
 Document = Mapping[str, Any]
 
-# Key -> the value that keeps the behaviour from before the key existed.
+
+def _neutral(model: type[Closed], at: str) -> Iterator[tuple[str, Any]]:
+    """The keys that have a neutral value, each with it."""
+    for name, field in model.model_fields.items():
+        yield from ((f"{at}.{name}", one.value) for one in field.metadata if isinstance(one, Neutral))
+        for group in (field.annotation, *get_args(field.annotation)):
+            if isinstance(group, type) and issubclass(group, Closed):
+                yield from _neutral(group, f"{at}.{name}")
+
+
+# Key -> its neutral value; that of keys that came and went while ids had this form stands here alone.
 NEUTRAL: Mapping[str, Any] = {
-    "split.walk_forward": None,
-    "quality.halt_min_trading_share": 0.5,
-    "source.bar_label_trusted": False,
-    "quality.label_min_confidence": 0.99,
     "quality.label_min_volume_ratio": 1.5,
     "quality.label_min_volume_sessions": 10,
-    "quality.off_tick_tolerance_ticks": 1e-6,
-    "quality.halts": "market_wide",  # four sessions of March 2020 are judged differently than before the list existed
-    "quality.unlisted_halts": "drop",
-    "quality.no_trade_minutes": "gap",
-    "quality.quiet_max_min": 10,
-    "quality.by_symbol": {},
-    "source.synthetic.ou_half_life_min": 10.0,
-    "source.synthetic.plant": "wave",
-    "split.holdout_months": None,
-    "universe.context_symbols": [],
-    "requests.asked_horizon_min": None,
-    "requests.exog_policy": {},
-    "requests.clock": "artificial",
-    "forecaster.finetune_steps": 0,
-    "forecaster.finetune_depth": 1,
-    "forecaster.finetune_loss": "default",
-    "forecaster.finetuned_model_id": None,
-    "forecaster.multivariate": False,
-    "forecaster.clean_ex_first": True,
-    "forecaster.command": [],
-    "forecaster.files": [],
-    "forecaster.files_sha256": None,
-    "source.unit": None,
-    "source.price_scale": 1.0,
-    "source.stamp_format": None,
-    "source.csv": None,
-    "source.renames": {},
-    "quality.corporate_actions": "none",
-    "quality.night_floor_share": 0.15,
-    "quality.night_mads": 8.0,
-    "quality.night_scale_floor_share": 0.01,
-    "quality.night_past_sessions": 60,
-    "quality.split_tolerance_nights": 3.0,
-    "quality.split_max_ratio": 50,
-    "quality.jump_floor_share": 0.1,
-    "quality.jump_mads": 20.0,
-    "quality.jump_ceiling_ratio": 2.0,
-    "quality.wick_floor_share": 0.03,
-    "quality.wick_mads": 20.0,
-    "quality.shared_min_share": 0.5,
-    "quality.copy_min_share": 0.1,
-    "quality.max_price": 1e6,
-    "quality.print_step_ticks": 0.01,
-    "quality.high_volume_ratio": 30.0,
-    "forecaster.trained_until": None,
+    **dict(chain.from_iterable(_neutral(model, name) for name, model in get_type_hints(Study).items())),
 }
 # Removed key -> its last value, and a key of the same section that was added at that time.
 RETIRED: Mapping[str, tuple[Any, str]] = {

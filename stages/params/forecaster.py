@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from stages.errors import ConfigurationError
 from stages.params.model_spec import AZURE_IN_SDK, ModelSpec, deployment_of, is_address, is_azure
-from stages.params.section import Day, Section, Text
+from stages.params.section import Day, Neutral, Section, Text
 from stages.tables.forecasts import FREE
 
 LOCAL = "local"
@@ -47,9 +47,9 @@ class LocalWindows(Section, section="forecaster", partial=True):
 class ProgramParams(Section, section="forecaster", partial=True):
     """A program of the user's: the words that start it, its files, and the digest of their contents."""
 
-    command: tuple[Text, ...]
-    files: tuple[Text, ...]
-    files_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None
+    command: Annotated[tuple[Text, ...], Neutral([])]
+    files: Annotated[tuple[Text, ...], Neutral([])]
+    files_sha256: Annotated[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None, Neutral(None)]
 
     def _problems(self) -> Iterator[str]:
         if bool(self.command) != bool(self.files) or (self.files_sha256 and not self.command):
@@ -108,13 +108,15 @@ class ForecasterParams(LocalParams):
     input_size: Annotated[int, Field(ge=1, le=1_000_000)] | None
     model_horizon: Annotated[int, Field(ge=1, le=1_000_000)] | None
     min_rows: Annotated[int, Field(ge=1, le=1_000_000)]
-    finetune_steps: Annotated[int, Field(ge=0, le=10_000)]
-    finetune_depth: Annotated[int, Field(ge=1, le=5)]
-    finetune_loss: Literal["default", "mae", "mse", "rmse", "mape", "smape", "poisson"]
-    finetuned_model_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,199}$")] | None
-    multivariate: bool
-    clean_ex_first: bool
-    trained_until: Day | None
+    finetune_steps: Annotated[int, Field(ge=0, le=10_000), Neutral(0)]
+    finetune_depth: Annotated[int, Field(ge=1, le=5), Neutral(1)]
+    finetune_loss: Annotated[Literal["default", "mae", "mse", "rmse", "mape", "smape", "poisson"], Neutral("default")]
+    finetuned_model_id: Annotated[
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,199}$")] | None, Neutral(None)
+    ]
+    multivariate: Annotated[bool, Neutral(False)]
+    clean_ex_first: Annotated[bool, Neutral(True)]
+    trained_until: Annotated[Day | None, Neutral(None)]
 
     def _problems(self) -> Iterator[str]:
         yield from super()._problems()

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from stages.params.section import Day, Section
+from stages.params.section import Day, Neutral, Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
@@ -42,39 +42,53 @@ class QualityParams(Section, section="quality"):
     outlier_past_sessions: Annotated[int, Field(ge=1, le=10_000)] = Field(description="PX3")
     outlier_bucket_min: Annotated[int, Field(ge=1, le=1_440)] = Field(description="PX3")
     outlier_revert_share: Share = Field(description="PX3 revert")
-    corporate_actions: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")] = Field(description="PX7, a list")
-    night_floor_share: Positive = Field(description="PX4, PX7, fraction")
-    night_mads: Positive = Field(description="PX4, PX7")
-    night_scale_floor_share: Positive = Field(description="PX4, PX7, fraction")
-    night_past_sessions: Annotated[int, Field(ge=1, le=10_000)] = Field(description="PX4, PX7")
-    split_tolerance_nights: Positive = Field(description="PX4")
-    split_max_ratio: Annotated[int, Field(ge=2, le=10_000)] = Field(description="PX4")
-    jump_floor_share: Positive = Field(description="PX7, fraction")
-    jump_mads: Positive = Field(description="PX7")
-    jump_ceiling_ratio: Annotated[float, Field(gt=1, le=1_000_000)] = Field(description="PX7, PX8")
-    wick_floor_share: Positive = Field(description="PX8, fraction")
-    wick_mads: Positive = Field(description="PX8")
-    shared_min_share: Share = Field(description="PX7, PX8, of the other symbols that trade")
-    copy_min_share: Share = Field(description="TS8, of a session's rows")
-    max_price: Positive = Field(description="PX9, price units")
+    corporate_actions: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$"), Neutral("none")] = Field(
+        description="PX7, a list"
+    )
+    night_floor_share: Annotated[Positive, Neutral(0.15)] = Field(description="PX4, PX7, fraction")
+    night_mads: Annotated[Positive, Neutral(8.0)] = Field(description="PX4, PX7")
+    night_scale_floor_share: Annotated[Positive, Neutral(0.01)] = Field(description="PX4, PX7, fraction")
+    night_past_sessions: Annotated[int, Field(ge=1, le=10_000), Neutral(60)] = Field(description="PX4, PX7")
+    split_tolerance_nights: Annotated[Positive, Neutral(3.0)] = Field(description="PX4")
+    split_max_ratio: Annotated[int, Field(ge=2, le=10_000), Neutral(50)] = Field(description="PX4")
+    jump_floor_share: Annotated[Positive, Neutral(0.1)] = Field(description="PX7, fraction")
+    jump_mads: Annotated[Positive, Neutral(20.0)] = Field(description="PX7")
+    jump_ceiling_ratio: Annotated[float, Field(gt=1, le=1_000_000), Neutral(2.0)] = Field(description="PX7, PX8")
+    wick_floor_share: Annotated[Positive, Neutral(0.03)] = Field(description="PX8, fraction")
+    wick_mads: Annotated[Positive, Neutral(20.0)] = Field(description="PX8")
+    shared_min_share: Annotated[Share, Neutral(0.5)] = Field(description="PX7, PX8, of the other symbols that trade")
+    copy_min_share: Annotated[Share, Neutral(0.1)] = Field(description="TS8, of a session's rows")
+    max_price: Annotated[Positive, Neutral(1e6)] = Field(description="PX9, price units")
     stale_bars: Annotated[int, Field(ge=2, le=10_000)] = Field(description="PX5 warn, volume > 0")
     stale_bars_no_volume: Annotated[int, Field(ge=2, le=10_000)] = Field(description="PX5 warn, volume 0")
     stale_bars_fail: Annotated[int, Field(ge=2, le=10_000)] = Field(description="PX5 day-fail")
     tick_size: Annotated[float, Field(gt=0, le=1_000_000)] = Field(description="PX2, PX6, price units")
     off_tick_share: Share = Field(description="PX6, of a symbol's bars")
-    off_tick_tolerance_ticks: Annotated[float, Field(ge=0, le=1_000_000)] = Field(description="PX6")
-    print_step_ticks: Positive = Field(description="PX6, where trades may be printed")
+    off_tick_tolerance_ticks: Annotated[float, Field(ge=0, le=1_000_000), Neutral(1e-6)] = Field(description="PX6")
+    print_step_ticks: Annotated[Positive, Neutral(0.01)] = Field(description="PX6, where trades may be printed")
     low_volume_share: Share = Field(description="VOL3")
     low_volume_past_sessions: Annotated[int, Field(ge=1, le=10_000)] = Field(description="VOL3, PX5")
-    high_volume_ratio: Annotated[float, Field(gt=1, le=1_000_000)] = Field(description="VOL3")
+    high_volume_ratio: Annotated[float, Field(gt=1, le=1_000_000), Neutral(30.0)] = Field(description="VOL3")
     label_min_sessions: Annotated[int, Field(ge=1, le=10_000)] = Field(description="TS5, that say anything")
-    label_min_confidence: Annotated[float, Field(gt=0.5, le=0.999)] = Field(description="TS5, a probability")
-    halt_min_trading_share: Share = Field(description="long gaps, of the other symbols' minutes")
-    halts: str = Field(pattern=r"^[a-z0-9_]+$", description="conf/halts/<name>.csv, listed halts of trading")
-    unlisted_halts: Literal["drop", "keep"] = Field(description="sessions of halts that only the other symbols tell")
-    no_trade_minutes: Literal["gap", "quiet"] = Field(description="what an absent minute is")
-    quiet_max_min: Annotated[int, Field(ge=1, le=390)] = Field(description="quiet: minutes in a row without a trade")
-    by_symbol: dict[str, dict[Own, Any]] = Field(description="symbol -> its own values of some of these thresholds")
+    label_min_confidence: Annotated[float, Field(gt=0.5, le=0.999), Neutral(0.99)] = Field(
+        description="TS5, a probability"
+    )
+    halt_min_trading_share: Annotated[Share, Neutral(0.5)] = Field(
+        description="long gaps, of the other symbols' minutes"
+    )
+    halts: Annotated[str, Neutral("market_wide")] = Field(
+        pattern=r"^[a-z0-9_]+$", description="conf/halts/<name>.csv, listed halts of trading"
+    )
+    unlisted_halts: Annotated[Literal["drop", "keep"], Neutral("drop")] = Field(
+        description="sessions of halts that only the other symbols tell"
+    )
+    no_trade_minutes: Annotated[Literal["gap", "quiet"], Neutral("gap")] = Field(description="what an absent minute is")
+    quiet_max_min: Annotated[int, Field(ge=1, le=390), Neutral(10)] = Field(
+        description="quiet: minutes in a row without a trade"
+    )
+    by_symbol: Annotated[dict[str, dict[Own, Any]], Neutral({})] = Field(
+        description="symbol -> its own values of some of these thresholds"
+    )
 
     def _problems(self) -> Iterator[str]:
         for symbol in self.by_symbol:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from stages.params.section import Day, EachOnce, Section
+from stages.params.section import Day, EachOnce, Neutral, Section
 from stages.tables.forecasts import LEVELS
 
 ClockEt = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
@@ -26,13 +26,13 @@ class RequestsParams(Section, section="requests"):
     history_days: Annotated[tuple[Days, ...], Field(min_length=1), EachOnce]
     max_lookback_ratio: Annotated[float, Field(ge=1, le=1_000_000)]
     horizons_min: Annotated[tuple[Minutes, ...], Field(min_length=1), EachOnce]
-    asked_horizon_min: Minutes | None
+    asked_horizon_min: Annotated[Minutes | None, Neutral(None)]
     snapshots_et: Annotated[tuple[ClockEt, ...], Field(min_length=1), EachOnce]
     levels: tuple[Annotated[int, Field(ge=1, le=99)], ...]
     hist_exog: tuple[str, ...]
     futr_exog: tuple[str, ...]
-    exog_policy: dict[str, Policy]
-    clock: Literal["none", "artificial"]
+    exog_policy: Annotated[dict[str, Policy], Neutral({})]
+    clock: Annotated[Literal["none", "artificial"], Neutral("artificial")]
     first_session: Day | None
     last_session: Day | None
     max_snapshots_per_day: Annotated[int, Field(ge=1, le=10_000)] | None

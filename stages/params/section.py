@@ -6,6 +6,7 @@ maximum, and none is infinite or NaN. Nothing is converted: "1" and true are no 
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
@@ -17,6 +18,16 @@ Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$")]  # not empty, an
 EARLIEST, LATEST = date(1990, 1, 1), date(2099, 12, 31)  # pandas ends in 2262
 Day = Annotated[date, Field(ge=EARLIEST, le=LATEST)]
 Values = TypeVar("Values", bound=tuple[Any, ...])
+
+
+@dataclass(frozen=True)
+class Neutral:
+    """The value of a key that keeps the behaviour from before the key existed, as written in params.yaml.
+
+    Ids leave a key at this value out (`canonical`), so it stays what it first was.
+    """
+
+    value: Any
 
 
 def each_once(values: Values) -> Values:

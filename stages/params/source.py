@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field, StringConstraints, field_validator
 
 from stages.params.path_template import ANY, FORMS, SYMBOLS, fields_in
-from stages.params.section import Closed, Day, Section, Text
+from stages.params.section import Closed, Day, Neutral, Section, Text
 from stages.params.universe import Symbol
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -30,10 +30,10 @@ class SyntheticParams(Closed):
     jumps_per_session: Annotated[float, Field(ge=0, le=1_000)]
     jump_sigmas: Annotated[float, Field(ge=0, le=1_000)]
     overnight_sigma_share: Annotated[float, Field(ge=0, le=100)]
-    plant: Literal["wave", "ou"]
+    plant: Annotated[Literal["wave", "ou"], Neutral("wave")]
     wave_period_min: Annotated[int, Field(ge=2, le=1_000_000)]
     wave_phase_rad: Annotated[float, Field(ge=-1_000, le=1_000)]
-    ou_half_life_min: Annotated[float, Field(gt=0, le=1_000_000)]
+    ou_half_life_min: Annotated[float, Field(gt=0, le=1_000_000), Neutral(10.0)]
     base_price: Annotated[float, Field(gt=0, le=1_000_000)]
     base_volume: Annotated[float, Field(gt=0, le=1_000_000_000)]
     tick_size: Annotated[float, Field(gt=0, le=1_000_000)]
@@ -87,12 +87,12 @@ class SourceParams(Section, section="source"):
     aliases: dict[Text, Column]
     zone: Text | None
     bar_label: Literal["start", "end"]
-    unit: Unit | None
-    price_scale: Annotated[float, Field(gt=0, le=1)]
-    stamp_format: Text | None
-    csv: CsvParams | None
-    renames: dict[Symbol, dict[Symbol, Day]]
-    bar_label_trusted: bool
+    unit: Annotated[Unit | None, Neutral(None)]
+    price_scale: Annotated[float, Field(gt=0, le=1), Neutral(1.0)]
+    stamp_format: Annotated[Text | None, Neutral(None)]
+    csv: Annotated[CsvParams | None, Neutral(None)]
+    renames: Annotated[dict[Symbol, dict[Symbol, Day]], Neutral({})]
+    bar_label_trusted: Annotated[bool, Neutral(False)]
     synthetic: SyntheticParams | None
 
     @field_validator("zone")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from stages.params.section import Closed, Day, Section, Text
+from stages.params.section import Closed, Day, Neutral, Section, Text
 
 Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 ID = Text
@@ -39,7 +39,7 @@ class CutParams(Section, section="split", partial=True):
 
     holdout_sessions: Annotated[int, Field(ge=1, le=100_000)] | None
     holdout_from: Day | None
-    holdout_months: Annotated[int, Field(ge=1, le=10_000)] | None
+    holdout_months: Annotated[Annotated[int, Field(ge=1, le=10_000)] | None, Neutral(None)]
     embargo_sessions: Annotated[int, Field(ge=1, le=10_000)]
 
     def _problems(self) -> Iterator[str]:
@@ -57,7 +57,7 @@ class SplitParams(CutParams):
     With `holdout_months`, `open_holdout` may name an id for single months, e.g. `{2025-02: s9ae152543da}`.
     """
 
-    walk_forward: WalkForward | None
+    walk_forward: Annotated[WalkForward | None, Neutral(None)]
     open_holdout: ID | dict[Month, ID | None] | None
 
     def _problems(self) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from stages.params.section import Day, EachOnce, Section
+from stages.params.section import Day, EachOnce, Neutral, Section
 from stages.tables.trades import PORTFOLIO
 
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,4})?$")]
@@ -22,7 +22,7 @@ class Surroundings(Section, section="universe", partial=True):
     """The symbols of the market and of sectors, which only features read."""
 
     context_symbol: Symbol | None
-    context_symbols: tuple[Symbol, ...]
+    context_symbols: Annotated[tuple[Symbol, ...], Neutral([])]
 
 
 class Whitelist(Section, section="universe", partial=True):

@@ -75,7 +75,7 @@ def test_a_key_that_is_new_since_ids_have_this_form_has_a_neutral_value():
     then, now = (yaml.safe_load(path.read_text()) for path in (EARLIER, ROOT / "params.yaml"))
     new = {name: keys_of(now[name], name) - keys_of(then[name], name) - {*NEUTRAL} for name in SECTIONS}
     new = {name: keys for name, keys in new.items() if keys}
-    assert new == {}, "add these to NEUTRAL in stages/params/canonical.py, with the value that changes nothing"
+    assert new == {}, "say in stages/params/ what value of these changes nothing: Annotated[..., Neutral(value)]"
 
 
 def test_numbers_are_the_same_with_and_without_decimals_and_truth_is_no_number():
@@ -83,16 +83,23 @@ def test_numbers_are_the_same_with_and_without_decimals_and_truth_is_no_number()
     assert digest({"a": True}, 8) != digest({"a": 1}, 8)
 
 
-def test_the_tables_are_append_only():
-    """What the tables said when ids first had this form; a line may be added below, never changed."""
+def test_neutral_values_and_tables_are_append_only():
+    """What they say today; a line may be added below, never changed."""
     assert (
         NEUTRAL.items()
         >= {
             "split.walk_forward": None,
             "quality.halt_min_trading_share": 0.5,
+            "source.bar_label_trusted": False,
+            "quality.label_min_confidence": 0.99,
             "quality.label_min_volume_ratio": 1.5,
             "quality.label_min_volume_sessions": 10,
-            "quality.off_tick_tolerance_ticks": 1e-6,
+            "quality.off_tick_tolerance_ticks": 1e-06,
+            "quality.halts": "market_wide",
+            "quality.unlisted_halts": "drop",
+            "quality.no_trade_minutes": "gap",
+            "quality.quiet_max_min": 10,
+            "quality.by_symbol": {},
             "source.synthetic.ou_half_life_min": 10.0,
             "source.synthetic.plant": "wave",
             "split.holdout_months": None,
@@ -106,11 +113,32 @@ def test_the_tables_are_append_only():
             "forecaster.finetuned_model_id": None,
             "forecaster.multivariate": False,
             "forecaster.clean_ex_first": True,
+            "forecaster.command": [],
+            "forecaster.files": [],
+            "forecaster.files_sha256": None,
             "source.unit": None,
             "source.price_scale": 1.0,
             "source.stamp_format": None,
             "source.csv": None,
             "source.renames": {},
+            "quality.corporate_actions": "none",
+            "quality.night_floor_share": 0.15,
+            "quality.night_mads": 8.0,
+            "quality.night_scale_floor_share": 0.01,
+            "quality.night_past_sessions": 60,
+            "quality.split_tolerance_nights": 3.0,
+            "quality.split_max_ratio": 50,
+            "quality.jump_floor_share": 0.1,
+            "quality.jump_mads": 20.0,
+            "quality.jump_ceiling_ratio": 2.0,
+            "quality.wick_floor_share": 0.03,
+            "quality.wick_mads": 20.0,
+            "quality.shared_min_share": 0.5,
+            "quality.copy_min_share": 0.1,
+            "quality.max_price": 1000000.0,
+            "quality.print_step_ticks": 0.01,
+            "quality.high_volume_ratio": 30.0,
+            "forecaster.trained_until": None,
         }.items()
     )
     assert (
