@@ -80,20 +80,21 @@ def _count_too(old: LocalStore, new: LocalStore, folder: str) -> dict[str, str]:
         return {}
     names: dict[str, str] = {}
     log = ReservationLog(new, folder)
-    taken = log.taken()
+    taken: dict[int, Taken] = {}
     there = new.read_many(f"{folder}/{name}" for name in new.names(folder) if name.endswith(".json"))
     counted = {content: PurePath(name).stem for name, content in there.items()}
     files = filter(FILE_NAME.match, old.names(folder))
     for reservation in (name.removesuffix(".json") for name in files if name.endswith(".json")):
         content = old.read(f"{folder}/{reservation}.json") or b""
-        if (name := counted.get(content)) is None:
-            while not (name := log.take(taken, content)):
+        if (standing := counted.get(content)) is None:
+            taken = taken or log.taken()  # once, as it lists the whole folder
+            while not (standing := log.take(taken, content)):
                 taken = log.taken()
             taken[len(taken)] = Taken(0, RESERVED)
-        names[reservation] = name
+        names[reservation] = standing
         for state in SETTLED:
             if (ending := old.read(f"{folder}/{reservation}.{state}")) is not None:
-                log.settle(name, state, ending)
+                log.settle(standing, state, ending)
     return names
 
 

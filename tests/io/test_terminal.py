@@ -36,7 +36,12 @@ A_BUG = "def main(): raise FileNotFoundError(2, 'No such file or directory', 'bu
 
 def ended(code: str, stdout: int, both: bool = False, buffered: bool = True) -> tuple[int, str]:
     """Exit code of a process whose output goes to this handle, and what it says on stderr."""
-    typed = [sys.executable, *([] if buffered else ["-u"]), "-c", f"from stages.io.terminal import run, say, show\n{code}"]
+    typed = [
+        sys.executable,
+        *([] if buffered else ["-u"]),
+        "-c",
+        f"from stages.io.terminal import run, say, show\n{code}",
+    ]
     stderr = stdout if both else subprocess.PIPE
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     done = subprocess.run(typed, stdout=stdout, stderr=stderr, text=True, env=environment, check=False)
