@@ -84,20 +84,20 @@ def _sentences(
     listed = {file["uri"]: file for file in before}
     for file in found.revised:  # so much is in memory at a time
         [(_, content)] = read_files([file])
-        now, named, told = parts_in(file, content, source, symbols), months_of([file])[0], False
-        for symbol in [file["symbol"]] if file["symbol"] else symbols:
-            rows = earlier(listed[file["uri"]], symbol, source)
-            if change := _change(file, rows, now.get(symbol), Vendor.of(source, symbol)):
-                told = True
+        named, of = months_of([file])[0], [file["symbol"]] if file["symbol"] else symbols
+        had, has = earlier(listed[file["uri"]], of, source), parts_in(file, content, source, of)
+        told = {one: _change(file, had.get(one), has.get(one), Vendor.of(source, one)) for one in of}
+        for symbol, change in told.items():
+            if change:
                 yield f"revised: {named}{'' if file['symbol'] else f' {symbol}'}: {change}"
-        if not told:
+        if not any(told.values()):
             yield f"revised: {named}: another file of {file['size']} bytes, which holds no row of universe.symbols"
 
 
 def _change(
     file: dict[str, Any], before: pl.DataFrame | None, after: pl.DataFrame | None, vendor: Vendor
 ) -> str | None:
-    """What changed of a symbol in a file that was revised; null where it had no row and has none."""
+    """What changed of a symbol in a file that was revised; None where it had no row and has none."""
     if before is None:
         here = f"another file of {file['size']} bytes (its old rows are not here to compare it with)"
         return None if after is None else here

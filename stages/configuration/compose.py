@@ -152,7 +152,9 @@ def set_back() -> str:
     experiment, ran_on = applied
     others = _differing(experiment) | {str(PARAMS), "dvc.lock"}
     changed = sorted((_differing(ran_on, "HEAD") & _differing("HEAD")) - others)
-    deleted = sorted(name for name in _differing("--diff-filter=D", ran_on, "HEAD") if Path(name).exists())
+    back = [name for name in _differing("--diff-filter=D", ran_on, "HEAD") if Path(name).exists()]
+    own = _names(git("ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", *back)) if back else set()
+    deleted = sorted(set(back) - own)  # what git was told to ignore since is the user's
     undo = [f"`git checkout HEAD -- {shlex.join(changed)}` brings them back"] if changed else []
     undo += [f"`rm {shlex.join(deleted)}` removes what was deleted"] if deleted else []
     if not undo:
@@ -165,7 +167,11 @@ def set_back() -> str:
 
 def _differing(*between: str) -> set[str]:
     """The files in which two commits differ, or one and the workspace; a file that git does not know counts as none."""
-    return set(git("diff", "--name-only", "--no-renames", "--relative", "-z", *between).split("\0")) - {""}
+    return _names(git("diff", "--name-only", "--no-renames", "--relative", "-z", *between))
+
+
+def _names(told: str) -> set[str]:
+    return set(told.split("\0")) - {""}
 
 
 def write_params(document: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ its old md5, and for a local file the bars of the last run remain, if that run l
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,18 +61,26 @@ MANIFEST = Path("artifacts/list_source/manifest.json")
 FETCHED = Path("artifacts/fetch_bars/bars")
 
 
-def earlier(file: dict[str, Any], symbol: str, source: SourceParams) -> pl.DataFrame | None:
-    """The rows of a symbol in an earlier version of a file, without a column where it had none.
+def earlier(file: dict[str, Any], symbols: Sequence[str], source: SourceParams) -> dict[str, pl.DataFrame]:
+    """The rows of each symbol in an earlier version of a file, without a column where it had none.
 
-    None where they are gone, or among those of other files.
+    A symbol is left out whose rows are gone, or among those of other files.
     """
     if (content := kept(file)) is not None:
-        return parts_in(file, content, source, [symbol]).get(symbol, pl.DataFrame())
-    fetched = FETCHED / f"{symbol}.parquet"
-    read = read_json(MANIFEST)["files"] if fetched.exists() and MANIFEST.exists() else []
+        parts = parts_in(file, content, source, symbols)
+        return {symbol: parts.get(symbol, pl.DataFrame()) for symbol in symbols}
+    read = read_json(MANIFEST)["files"] if FETCHED.exists() and MANIFEST.exists() else []
     if [one for one in read if _holds_the_same(one, file)] != [file]:
-        return None
-    bars, vendor = read_frame(fetched), Vendor.of(source, symbol)
+        return {}
+    fetched = {symbol: FETCHED / f"{symbol}.parquet" for symbol in symbols}
+    return {
+        symbol: _of_file(file, read_frame(path), Vendor.of(source, symbol))
+        for symbol, path in fetched.items()
+        if path.exists()
+    }
+
+
+def _of_file(file: dict[str, Any], bars: pl.DataFrame, vendor: Vendor) -> pl.DataFrame:
     return of_period(bars, file.get("day") or file["month"], vendor) if vendor.has_stamps(bars) else bars
 
 

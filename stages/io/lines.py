@@ -74,7 +74,8 @@ class _Lines:
 
     def flush(self) -> None:
         """Pass on a line that has only begun, too."""
-        self.beneath.write(self._begun)
+        if self._begun:  # where nothing is buffered (PYTHONUNBUFFERED), even an empty text is written to a full disk
+            self.beneath.write(self._begun)
         self._column += len(ESCAPES.sub("", self._begun))
         self._begun = ""
         self.beneath.flush()

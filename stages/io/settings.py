@@ -5,7 +5,6 @@ it for good.
 """
 
 import os
-import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -20,7 +19,7 @@ from stages.params.section import S, parse
 PARAMS = Path("params.yaml")
 SHORTEST_KEY = 8  # characters: a shorter word may be part of any value
 DEEPEST = 100  # levels of YAML; at some tens of thousands its compiled parser ends the process
-INDENTS = re.compile(r"^[ ?:-]*", re.MULTILINE)  # a level within another takes one of these signs, or a bracket
+LEVELS = "\ufeff ?:-"  # a level within another takes one of these signs (the first may begin a file), or a bracket
 
 
 @cache
@@ -89,7 +88,8 @@ def parse_yaml(text: str) -> Any:
 
 def _require_shallow(text: str) -> None:
     """*Errors*: `yaml.YAMLError` for a text of more than `DEEPEST` levels."""
-    if max(map(len, INDENTS.findall(text))) + text.count("[") + text.count("{") < DEEPEST:
+    indents = (len(line) - len(line.lstrip(LEVELS)) for line in text.splitlines())
+    if max(indents, default=0) + text.count("[") + text.count("{") < DEEPEST:
         return
     depth = 0
     for event in yaml.parse(text, COMPILED):

@@ -19,7 +19,7 @@ from stages.paid.identity import MOVED, STORE, id_at
 from stages.paid.limits import LIMITS, limits_in
 from stages.paid.locks import lock_whole
 from stages.paid.records import key_of
-from stages.paid.reservations import DAYS, FILE_NAME, MONTHS, SETTLED, ReservationLog
+from stages.paid.reservations import DAYS, FILE_NAME, MONTHS, RESERVED, SETTLED, ReservationLog, Taken
 
 OF_THE_PLACE = {STORE.file, SHARED_WITH, "swaps.lock", "budget/last_sent"}
 BY_ITSELF = ("claims/", f"{DAYS}/", f"{MONTHS}/", f"{LIMITS}/", f"{LATE}/")
@@ -80,18 +80,21 @@ def _count_too(old: LocalStore, new: LocalStore, folder: str) -> dict[str, str]:
         return {}
     names: dict[str, str] = {}
     log = ReservationLog(new, folder)
+    taken: dict[int, Taken] = {}
     there = new.read_many(f"{folder}/{name}" for name in new.names(folder) if name.endswith(".json"))
     counted = {content: PurePath(name).stem for name, content in there.items()}
     files = filter(FILE_NAME.match, old.names(folder))
     for reservation in (name.removesuffix(".json") for name in files if name.endswith(".json")):
         content = old.read(f"{folder}/{reservation}.json") or b""
-        taken = counted.get(content)
-        while taken is None:
-            taken = log.take(log.taken(), content)
-        names[reservation] = taken
+        if (standing := counted.get(content)) is None:
+            taken = taken or log.taken()  # once, as it lists the whole folder
+            while not (standing := log.take(taken, content)):
+                taken = log.taken()
+            taken[len(taken)] = Taken(0, RESERVED)
+        names[reservation] = standing
         for state in SETTLED:
             if (ending := old.read(f"{folder}/{reservation}.{state}")) is not None:
-                log.settle(taken, state, ending)
+                log.settle(standing, state, ending)
     return names
 
 

@@ -133,14 +133,19 @@ def _finest(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     """The part of the paths that is the symbol: the first, unless it sorts another, as an exchange does or a letter."""
     symbol = parts[0]
     for other in parts[1:]:
-        pairs, symbols, others = (len(set(values)) for values in (zip(symbol, other, strict=True), symbol, other))
-        if pairs == symbols == others:
+        symbol = other if _sorts(symbol, other) else symbol
+    for other in parts:
+        if other != symbol and _sorts(symbol, other):
             raise DataContractError(
-                f"paths name {shorten(sorted({*symbol}))} and, always beside the same, {shorten(sorted({*other}))}: "
+                f"paths name {shorten(sorted({*other}))} and, always beside the same, {shorten(sorted({*symbol}))}: "
                 "say which are symbols, SYMBOLS=, or write * in the place of the others in URI=."
             )
-        symbol = other if pairs == others else symbol
     return symbol
+
+
+def _sorts(part: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether each value of `other` stands beside a single one of `part`."""
+    return len(set(zip(part, other, strict=True))) == len(set(other))
 
 
 def _are_tickers(values: Sequence[str]) -> bool:

@@ -185,6 +185,7 @@ def test_an_experiment_of_an_earlier_commit_takes_nothing_back_unsaid(project):
     A file of code that comes back would change what `dvc.lock` says of a stage.
     """
     (project.path / "conf/preset/of_last_week.yaml").write_text("# @package _global_\n")
+    (project.path / "notes.csv").write_text("of mine")
     project.commit()
     project.apply_experiment("rules.s_stop=2.0")
     project.commit()
@@ -194,6 +195,8 @@ def test_an_experiment_of_an_earlier_commit_takes_nothing_back_unsaid(project):
     project.run("params")
     (project.path / "a note").write_text("of this week")
     project.git("mv", "conf/preset/of_last_week.yaml", "conf/preset/of_this_week.yaml")
+    project.git("rm", "-q", "--cached", "notes.csv")  # it stays here, and is no longer git's
+    (project.path / ".git/info/exclude").write_text("notes.csv\n")
     project.commit()
     project.git("read-tree", "-m", "-u", "HEAD", experiment)
     project.git("reset", "-q")

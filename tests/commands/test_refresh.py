@@ -108,7 +108,7 @@ def test_a_symbol_whose_rows_left_a_file_of_many_or_came_to_it_is_told(monkeypat
     had = {"GONE": row, "CAME": pl.DataFrame(), "NONE": pl.DataFrame()}
     monkeypatch.setattr(source, "read_files", lambda files: [(files[0], b"")])
     monkeypatch.setattr(source, "parts_in", lambda *_: {"CAME": row, "OLD": row})
-    monkeypatch.setattr(source, "earlier", lambda _, symbol, __: had.get(symbol))
+    monkeypatch.setattr(source, "earlier", lambda *_: had)
     revised, stated = Changes([], [file], []), dialects.source(uri_template="{yyyy}-{mm}-{dd}.csv")
 
     gone, came, old = source._sentences(revised, [file], stated, ["GONE", "CAME", "NONE", "OLD"])

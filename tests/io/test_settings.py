@@ -17,6 +17,8 @@ NESTED = {
     "lists in a line": lambda levels: "[" * levels + "]" * levels,
     "mappings in a line": lambda levels: "{a: " * levels + "1" + "}" * levels,
     "lists below each other": lambda levels: "- " * levels + "x",
+    "lists behind a byte order mark": lambda levels: "\ufeff" + "- " * levels + "x",
+    "lists behind another line break": lambda levels: "# old\r" + "- " * levels + "x",
     "mappings below each other": lambda levels: "\n".join(f"{' ' * level}a:" for level in range(levels)),
 }
 

@@ -34,9 +34,14 @@ run(main)"""
 A_BUG = "def main(): raise FileNotFoundError(2, 'No such file or directory', 'bug')\nrun(main)"
 
 
-def ended(code: str, stdout: int, both: bool = False) -> tuple[int, str]:
+def ended(code: str, stdout: int, both: bool = False, buffered: bool = True) -> tuple[int, str]:
     """Exit code of a process whose output goes to this handle, and what it says on stderr."""
-    typed = [sys.executable, "-c", f"from stages.io.terminal import run, say, show\n{code}"]
+    typed = [
+        sys.executable,
+        *([] if buffered else ["-u"]),
+        "-c",
+        f"from stages.io.terminal import run, say, show\n{code}",
+    ]
     stderr = stdout if both else subprocess.PIPE
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     done = subprocess.run(typed, stdout=stdout, stderr=stderr, text=True, env=environment, check=False)
@@ -85,6 +90,13 @@ def test_an_output_without_room_is_one_sentence():
         assert ended(ENDINGS["a summary"], full.fileno()) == (
             5, "error the output could not be used: the disk is full: make room and run again.\n",
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+def test_an_error_before_any_output_needs_no_room_for_it(buffered: bool):
+    code = ENDINGS["an error"].replace("print('FAIL'); ", "")
+    with Path("/dev/full").open("w") as full:
+        assert ended(code, full.fileno(), buffered=buffered) == (3, "error it failed.\n")
 
 
 def test_a_disk_that_fails_outside_every_writer_is_one_sentence():

@@ -54,6 +54,7 @@ from stages.sources.layout import layout_of
             ("AAPL", "IBM"),
         ),
         (["XNAS/AAPL.csv", "XNAS/MSFT.csv", "XNYS/IBM.csv"], "*/{symbol}.csv", ("AAPL", "IBM", "MSFT")),
+        (["XNAS/A/AAPL.csv", "XNAS/A/AMD.csv", "XNYS/I/IBM.csv"], "*/*/{symbol}.csv", ("AAPL", "AMD", "IBM")),
         (["AAPL_NMS.csv", "IBM_NYQ.csv", "MSFT_NMS.csv"], "{symbol}_*.csv", ("AAPL", "IBM", "MSFT")),
         (["AAPL/JAN.csv", "AAPL/FEB.csv", "IBM/JAN.csv", "IBM/FEB.csv"], "{symbol}/*.csv", ("AAPL", "IBM")),
         (["a/aapl.us.txt", "a/amd.us.txt", "b/brk-b.us.txt"], "*/{symbol_lower}.us.txt", ("AAPL", "AMD", "BRK-B")),
