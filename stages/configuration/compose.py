@@ -19,6 +19,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from stages.configuration.edit_text import ABSENT
 from stages.errors import ConfigurationError
 from stages.io.files import write_text
 from stages.io.settings import PARAMS, require_no_key
@@ -28,8 +29,8 @@ from stages.io.workspace import git
 CONF = Path("conf")
 LAST_COMPOSED = Path(".dvc/tmp/composed_params.yaml")  # untracked: what this clone composed last, and when
 APPLIED = "refs/exps/exec/EXEC_APPLY"  # DVC's name for the experiment that it applied last
-ABSENT = "(absent)"
 NAMED_KEYS = 8
+REFERENCE = re.compile(r"(?<!\\)(?:\\{4})*\$\{")  # in JSON, where a backslash is two
 
 KeyPath = tuple[str, ...]
 Difference = dict[KeyPath, tuple[Any, Any]]
@@ -52,6 +53,13 @@ def compose(conf: Path = CONF, overrides: Sequence[str] = (), *, resolve: bool =
     return document
 
 
+def choices() -> dict[str, str]:
+    """Group -> choice behind what conf/ composes to."""
+    compose()  # it says what is wrong
+    with hydra.initialize_config_dir(str(CONF.resolve()), version_base=None):
+        return dict(hydra.compose("config", return_hydra_config=True).hydra.runtime.choices)
+
+
 def set_by(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """The overrides that these words of `dvc exp run` set, and the other words."""
     reader = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
@@ -64,7 +72,7 @@ def set_by(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def following() -> set[KeyPath]:
-    """The keys of conf/ that state no value, but name another key whose value they take."""
+    """The keys of conf/ whose value, or a part of it, is that of another key."""
     return set(_references(compose(resolve=False)))
 
 
@@ -87,7 +95,7 @@ def _references(document: Mapping[str, Any], at: KeyPath = ()) -> Iterator[KeyPa
     for key, value in document.items():
         if isinstance(value, Mapping):
             yield from _references(value, (*at, key))
-        elif isinstance(value, str) and value.startswith("${"):
+        elif REFERENCE.search(json.dumps(value)):
             yield (*at, key)
 
 
