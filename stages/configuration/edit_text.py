@@ -76,7 +76,7 @@ class _Text(str):
         """With another entry behind the last of a mapping or list."""
         children = _children(node)
         if node.flow_style:
-            entry = _flow(_nested(place, value), 0)[1:-1]
+            entry = self._value(_nested(place, value), 0)[1:-1]
             at = self._end(children[-1]) if children else node.end_mark.index - 1
             return f"{self[:at]}{', ' * bool(children)}{entry}{self[at:]}"
         column = (children[0].key if isinstance(node, yaml.MappingNode) else node).start_mark.column
@@ -98,7 +98,7 @@ class _Text(str):
     def replaced(self, child: _Child, value: Any) -> str:
         """With another value of an entry; its comment stays, and so does a name that other places use (`&anchor`)."""
         key, old = child.key, child.value
-        new = _flow(value, key.start_mark.column)
+        new = self._value(value, key.start_mark.column)
         if child.is_alias:
             alias = self._alias(child)
             return self[: alias.start()] + new + self[alias.end() :]
@@ -116,7 +116,7 @@ class _Text(str):
 
     def behind(self, at: int, lines: Sequence[str]) -> str:
         """With these lines behind a place that ends a line or the text."""
-        newline = "\r\n" if "\r\n" in self else "\n"
+        newline = self._newline()
         before, after = self[:at].removesuffix("\r"), self[at:].removeprefix("\n")
         ended = before == "" or before.endswith("\n")
         return f"{before}{'' if ended else newline}{newline.join(lines)}{newline}{after}"
@@ -129,6 +129,12 @@ class _Text(str):
         if isinstance(inner, yaml.CollectionNode) and not inner.flow_style:  # ends where the next key begins
             return self._end(_children(inner)[-1])
         return max(len(self[:end].rstrip()), int(inner.start_mark.index))
+
+    def _newline(self) -> str:
+        return "\r\n" if "\r\n" in self else "\n"
+
+    def _value(self, value: Any, column: int) -> str:
+        return flow(value, column).replace("\n", self._newline())
 
     def _alias(self, child: _Child) -> re.Match[str]:
         return next(ALIAS.finditer(self, child.key.end_mark.index))
@@ -171,23 +177,40 @@ def _lines(place: Place, value: Any, column: int) -> list[str]:
         if isinstance(name, int):
             begun += "- "
             continue
-        key = f"{begun}{_flow(name, column)}:"
-        lines.append(key if number < len(place) else f"{key} {_flow(value, len(begun))}")
+        key = f"{begun}{_dumped(name, column)}:"
+        lines.append(key if number < len(place) else f"{key} {flow(value, len(begun))}")
         begun = " " * (len(begun) + 2)
     return "\n".join(lines).split("\n")
 
 
-def _flow(value: Any, column: int) -> str:
-    """A value in flow style behind a key in this column."""
-    width = max(LINE_WIDTH - column, SHORTEST_LINE)
+def flow(value: Any, column: int = 0) -> str:
+    """A value in flow style, whose further lines belong to a key in this column."""
+    return _dumped(_escaped(value), column)
+
+
+def _escaped(value: Any) -> Any:
+    """The value, with ${ in its texts as nothing but text; keys are never taken for more."""
+    if isinstance(value, dict):
+        return {key: _escaped(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_escaped(inner) for inner in value]
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
+
+
+def _dumped(value: Any, column: int) -> str:
     text: str = yaml.dump(
-        [value], Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=width
+        [value],
+        Dumper=_Dumper,
+        default_flow_style=True,
+        sort_keys=False,
+        allow_unicode=True,
+        width=max(LINE_WIDTH - column, SHORTEST_LINE),
     )
     return text.strip()[1:-1].replace("\n", "\n" + " " * (column + 2))
 
 
 class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
-    """Values as Hydra reads them back: 12:30 and the symbol ON in quotes, and ${ as nothing but text."""
+    """Texts as Hydra reads them back: 12:30 and the symbol ON in quotes."""
 
     def ignore_aliases(self, data: Any) -> bool:
         """Nothing is written as `*alias`."""
@@ -195,10 +218,9 @@ class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
 
 
 def _represented(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    escaped = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
-    needed = OmegaConf.to_yaml(OmegaConf.create([escaped]))[2] in {"'", '"'}
-    style = ("'" if needed else None) if escaped.isprintable() else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", escaped, style)
+    needed = OmegaConf.to_yaml(OmegaConf.create({"": [_escaped(text)]})).partition("- ")[2][:1] in {"'", '"'}
+    style = ("'" if needed else None) if text.isprintable() else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
 
 
 _Dumper.add_representer(str, _represented)
