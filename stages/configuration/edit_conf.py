@@ -8,7 +8,7 @@ conf/ cannot express the wanted params (a preset, for instance, cannot remove a 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +48,20 @@ def choices_of(group: str) -> list[str]:
 
 
 def other_preset_of(experiment: Mapping[str, Any]) -> str | None:
-    """The preset that gives a run the `report.study` of an experiment, where that is not the standing study."""
+    """The preset that an experiment of another study than the standing one ran with: of those of its study the nearest.
+
+    A preset that does not compose is none of them.
+    """
     study = experiment["report"]["study"]
     if study == compose()["report"]["study"]:
         return None
-    reports = {name: _read(_file("preset", name)).get("report") for name in choices_of("preset")}
-    named = {report.get("study"): name for name, report in reports.items() if isinstance(report, Mapping)}
-    named[compose(overrides=[f"preset={NO_PRESET}"])["report"]["study"]] = NO_PRESET
-    return named.get(study)
+    distances: dict[str, int] = {}
+    for name in choices_of("preset"):
+        with suppress(ConfigurationError):
+            composed = compose(overrides=[f"preset={name}"])
+            if isinstance(composed["report"], dict) and composed["report"].get("study") == study:
+                distances[name] = len(differences(experiment, composed))
+    return min(distances, key=lambda name: distances[name], default=None)
 
 
 def choose(group: str, choice: str) -> Path:
