@@ -60,7 +60,7 @@ def other_preset_of(experiment: Mapping[str, Any]) -> str | None:
         with suppress(ConfigurationError):
             composed = compose(overrides=[f"preset={name}"])
             if isinstance(composed["report"], dict) and composed["report"].get("study") == study:
-                distances[name] = len(differences(experiment, composed))
+                distances[name] = _distance(experiment, composed)
     return min(distances, key=lambda name: distances[name], default=None)
 
 
@@ -199,10 +199,19 @@ def _choices_behind(experiment: dict[str, Any]) -> dict[str, str]:
     standing = compose(overrides=made)
     for group in sorted({section for section, *_ in differences(experiment, standing)}):
         distances = {
-            choice: len(differences(experiment[group], compose(overrides=[*made, f"{group}={choice}"])[group]))
+            choice: _distance(experiment[group], compose(overrides=[*made, f"{group}={choice}"])[group])
             for choice in choices_of(group)
         }
         nearest = min(distances, key=lambda choice: distances[choice])
-        if distances[nearest] < len(differences(experiment[group], standing[group])):
+        if distances[nearest] < _distance(experiment[group], standing[group]):
             found[group] = nearest
     return found
+
+
+def _distance(left: Mapping[str, Any], right: Mapping[str, Any]) -> int:
+    """How many values differ; a whole mapping beside a null counts as all that it holds."""
+    return sum(max(map(_values_in, both)) for both in differences(left, right).values())
+
+
+def _values_in(value: Any) -> int:
+    return sum(map(_values_in, value.values())) if isinstance(value, Mapping) and value else 1

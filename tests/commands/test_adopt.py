@@ -345,3 +345,19 @@ def test_a_text_that_holds_another_key_goes_on_holding_it(project):
     project.run("adopt")
     assert project.params()["report"]["study"] == "on other"
     assert "on ${source.name}" in project.text("conf/report/default.yaml")
+
+
+def test_many_symbols_more_are_a_change_of_the_standing_choice_and_make_no_other_nearer(project):
+    """`source=gcs` differs from the artificial market in four keys, of which one is null for all of the market."""
+    symbols = ["ON", "NO", "BRK.B", "BF-A", "E5"]
+    entries = "{" + ",".join(f"{symbol}: 0.5" for symbol in symbols) + "}"
+    project.apply_experiment(
+        "universe.symbols=[STRONG,'ON','NO',BRK.B,BF-A,E5]",
+        *(f"+source.synthetic.{name}={entries}" for name in ("beta", "amplitude_bp")),
+        *(f"+costs.{name}={entries}" for name in ("tick_size", "half_spread_ticks")),
+    )
+    wanted = project.params()
+    project.run("adopt")
+    assert project.params() == wanted
+    changed = project.git("status", "--porcelain", "conf").split()[1::2]
+    assert changed == ["conf/costs/synthetic.yaml", "conf/source/synthetic.yaml", "conf/universe/synthetic.yaml"]
