@@ -139,7 +139,7 @@ def _edit(path: Path, values: Iterable[tuple[Place, Any]]) -> None:
         text = path.read_bytes().decode("utf-8")
         for place, value in values:
             text = with_value(text, place, value)
-    write_text(text, path)
+    write_text(text, path.resolve() if path.is_symlink() else path)  # a link goes on being one
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -72,6 +72,17 @@ def test_a_preset_of_comments_alone_stays_a_preset(project):
     assert project.params()["rules"]["k_sigma"] == 0.75
 
 
+def test_a_file_of_conf_that_is_a_link_goes_on_being_one(project):
+    path, shared = project.path / "conf/rules/default.yaml", project.path / "shared.yaml"
+    path.rename(shared)
+    path.symlink_to(shared)
+    project.run("params")
+    propose(project, {"rules": {"k_sigma": 0.75}})
+    project.run("adopt")
+    assert path.is_symlink()
+    assert "k_sigma: 0.75" in shared.read_text()
+
+
 def test_files_are_as_before_where_params_cannot_be_written(project, monkeypatch):
     propose(project, {"rules": {"k_sigma": 0.75}})
     full = OSError(errno.ENOSPC, "No space left on device")
