@@ -116,7 +116,7 @@ def use(preset: str) -> None:
         path = choose("preset", preset)
         document = compose()
         study = Study.parse(document)
-    write_params(document)
+        write_params(document)
     following = "`make run`" if listing_path(study.source).exists() else "`make refresh`, which lists the source"
     print(f"{path}: preset {preset} now stands, study {study.report.study!r}. Next: {following}.")
 

@@ -36,7 +36,11 @@ def experiments(name: str) -> None:
     path = SWEEPS / f"{name}.txt"
     if name not in (offered := sorted(one.stem for one in SWEEPS.glob("*.txt"))):
         raise ConfigurationError(f"there is no {path}: conf/sweeps/ offers {offered}.")
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeError as error:
+        raise ConfigurationError(f"{path} cannot be read ({error}): save it as UTF-8.") from None
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
     queued = dict(pair for line in lines for pair in _variants(line))  # a variant stated twice runs once
     if not queued:
         raise ConfigurationError(f"{path} states no variant: write lines like -S rules.k_sigma=0.5,1.")
@@ -69,12 +73,12 @@ def _choices(word: str) -> list[str]:
     """`key=1,2` -> `key=1`, `key=2`, as Hydra reads it."""
     try:
         override = OverridesParser.create().parse_override(word)
-    except HydraException as error:
+        if not override.is_sweep_override():
+            return [word]
+        return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+    except HydraException as error:  # also of glob() and interval(), which name no values
         why = " ".join(str(error).splitlines()[0].split())
         raise ConfigurationError(f"{word!r} is no override ({why}): write key=value, or key=value,value.") from None
-    if not override.is_sweep_override():
-        return [word]
-    return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
 
 
 def names(variants: Sequence[Overrides]) -> list[str]:

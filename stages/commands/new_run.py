@@ -33,7 +33,7 @@ from stages.trading.performance import MIN_SESSIONS
 from stages.worth.plan import calibrating_sessions
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-TAKEN = {"none", "null", "true", "false"}  # YAML or Hydra would read these as something else
+TAKEN = {"none", "null", "true", "false", "inf", "nan"}  # Hydra would read these as something else
 FIRST, LAST = date(2024, 1, 2), date(2024, 12, 31)  # where nothing tells
 HISTORY, HOLDOUT = 40, 30  # at most
 LEAST_LOOKBACK = 2

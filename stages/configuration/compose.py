@@ -17,8 +17,9 @@ import hydra
 import yaml
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import KeyValidationError, OmegaConfBaseException
 
+from stages.configuration.edit_text import ABSENT
 from stages.errors import ConfigurationError
 from stages.io.files import write_text
 from stages.io.settings import PARAMS, require_no_key
@@ -28,8 +29,11 @@ from stages.io.workspace import git
 CONF = Path("conf")
 LAST_COMPOSED = Path(".dvc/tmp/composed_params.yaml")  # untracked: what this clone composed last, and when
 APPLIED = "refs/exps/exec/EXEC_APPLY"  # DVC's name for the experiment that it applied last
-ABSENT = "(absent)"
 NAMED_KEYS = 8
+REFERENCE = re.compile(r"(?<!\\)(?:\\{4})*\$\{")  # in JSON, where a backslash is two
+
+FAULTS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError, LookupError, AttributeError,
+          TypeError)  # fmt: skip  # the last three of values like !!bool abc
 
 KeyPath = tuple[str, ...]
 Difference = dict[KeyPath, tuple[Any, Any]]
@@ -46,10 +50,17 @@ def compose(conf: Path = CONF, overrides: Sequence[str] = (), *, resolve: bool =
         document: dict[str, Any] = OmegaConf.to_container(config, resolve=resolve)  # type: ignore[assignment]
     except RecursionError:
         raise ConfigurationError("conf/ does not compose: a value contains itself, or is nested too deeply.") from None
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
+    except FAULTS as error:
         raise ConfigurationError(f"conf/ does not compose: {_in_a_sentence(error)}") from None
     require_no_key(document)
     return document
+
+
+def choices() -> dict[str, str]:
+    """Group -> choice behind what conf/ composes to."""
+    compose()  # it says what is wrong
+    with hydra.initialize_config_dir(str(CONF.resolve()), version_base=None):
+        return dict(hydra.compose("config", return_hydra_config=True).hydra.runtime.choices)
 
 
 def set_by(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -64,30 +75,44 @@ def set_by(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def following() -> set[KeyPath]:
-    """The keys of conf/ that state no value, but name another key whose value they take."""
+    """The keys of conf/ whose value, or a part of it, is that of another key."""
     return set(_references(compose(resolve=False)))
 
 
 def _in_a_sentence(error: Exception) -> str:
     """What was wrong, in one line; Hydra's paragraphs advise what is refused here, like `+` before an unknown key."""
-    text = str(error)
+    if not str(error) and isinstance(error.__cause__, OmegaConfBaseException):  # Hydra adds nothing to it
+        error = error.__cause__
+    text = _file_of(error) + str(error)
     if isinstance(error, MissingConfigException) and error.options:
         return f"there is no conf/{error.missing_cfg_file}.yaml: name one of {', '.join(error.options)}."
-    if unknown := re.match(r"Could not override '(.+)'\.", text):
+    if unknown := re.search(r"^Could not override '(.+)'\.", text):
         key = getattr(error.__cause__, "full_key", unknown[1])
         return (
             f"there is no key {key}: docs/PARAMS.md lists them, and says how a mapping takes another entry, and how a "
             "group that is null is stated."
         )
     lines = (line.strip() for line in text.splitlines() if not line.startswith(("See https:", "    object_type=")))
-    return " ".join(line for line in lines if line not in ("", "^"))
+    quote = ' (quote it if it is a text, as in "NULL")' if isinstance(error, KeyValidationError) else ""
+    return " ".join(line for line in lines if line not in ("", "^")) + quote
+
+
+def _file_of(error: Exception) -> str:
+    """The file of conf/ that no one can load for this reason, with a colon; empty where its text names one or none."""
+    for path in sorted(CONF.rglob("*.yaml")) if str(CONF) not in str(error) else ():
+        try:
+            OmegaConf.load(path)
+        except FAULTS as reason:
+            if str(reason) == str(error):
+                return f"{path}: "
+    return ""
 
 
 def _references(document: Mapping[str, Any], at: KeyPath = ()) -> Iterator[KeyPath]:
     for key, value in document.items():
         if isinstance(value, Mapping):
             yield from _references(value, (*at, key))
-        elif isinstance(value, str) and value.startswith("${"):
+        elif REFERENCE.search(json.dumps(value)):
             yield (*at, key)
 
 

@@ -7,41 +7,39 @@ one (`preset: none`) each value goes into the file of its group's choice. Commen
 conf/ cannot express the wanted params (a preset, for instance, cannot remove a group's key).
 """
 
-import io
-from collections.abc import Iterator, Mapping, Set
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.scalarstring import SingleQuotedScalarString
+from yaml import YAMLError
 
 from stages.configuration.compose import (
-    ABSENT,
     CONF,
     KeyPath,
+    choices,
     compose,
     describe,
     differences,
     following,
-    to_yaml,
     write_params,
 )
+from stages.configuration.edit_text import Place, read, with_value
 from stages.errors import ConfigurationError
 from stages.io.files import write_text
+from stages.io.settings import PARAMS
 from stages.params.study import Study
 
 CONFIG = CONF / "config.yaml"
 NO_PRESET = "none"
 OVERRIDE = "override /"
+EDIT = "edit conf/ yourself, then run `make params`."
 
 
 def standing_choices() -> dict[str, str]:
-    """Group -> choice, as conf/config.yaml and the active preset state them."""
-    choices = _config_choices()
-    return choices | _choices(_read(_file("preset", choices["preset"])))
+    """Group -> choice, as conf/ composes: of a preset on another one, what both state."""
+    _config_choices()
+    return choices()
 
 
 def choices_of(group: str) -> list[str]:
@@ -50,14 +48,20 @@ def choices_of(group: str) -> list[str]:
 
 
 def other_preset_of(experiment: Mapping[str, Any]) -> str | None:
-    """The preset that gives a run the `report.study` of an experiment, where that is not the standing study."""
+    """The preset that an experiment of another study than the standing one ran with: of those of its study the nearest.
+
+    A preset that does not compose is none of them.
+    """
     study = experiment["report"]["study"]
     if study == compose()["report"]["study"]:
         return None
-    reports = {name: _read(_file("preset", name)).get("report") for name in choices_of("preset")}
-    named = {report.get("study"): name for name, report in reports.items() if isinstance(report, Mapping)}
-    named[compose(overrides=[f"preset={NO_PRESET}"])["report"]["study"]] = NO_PRESET
-    return named.get(study)
+    distances: dict[str, int] = {}
+    for name in choices_of("preset"):
+        with suppress(ConfigurationError):
+            composed = compose(overrides=[f"preset={name}"])
+            if isinstance(composed["report"], dict) and composed["report"].get("study") == study:
+                distances[name] = _distance(experiment, composed)
+    return min(distances, key=lambda name: distances[name], default=None)
 
 
 def choose(group: str, choice: str) -> Path:
@@ -68,43 +72,41 @@ def choose(group: str, choice: str) -> Path:
     path, key = (
         (CONFIG, group) if preset == NO_PRESET or group == "preset" else (_file("preset", preset), OVERRIDE + group)
     )
-    document = _read(path)
-    if "defaults" not in document:
-        document.insert(0, "defaults", [])
-    entries = [entry for entry in document["defaults"] if isinstance(entry, dict) and key in entry]
-    if not entries:
-        document["defaults"].append({key: _quoted(choice)})
-    for entry in entries:
-        entry[key] = _quoted(choice)
-    _write(document, path)
+    entries = _defaults(path)
+    named = [number for number, entry in enumerate(entries) if isinstance(entry, Mapping) and key in entry]
+    _edit(path, [(("defaults", number, key), choice) for number in named or [len(entries)]])
     return path
 
 
 def put(values: Mapping[KeyPath, Any]) -> list[Path]:
     """Write values where the active choices state them. Returns the changed files, sorted."""
-    choices = standing_choices()
+    chosen = standing_choices()
     by_file: dict[Path, dict[KeyPath, Any]] = {}
     for (section, *rest), value in values.items():
-        preset = choices["preset"]
-        path = _file(section, choices[section]) if preset == NO_PRESET else _file("preset", preset)
+        preset = chosen["preset"]
+        path = _file(section, chosen[section]) if preset == NO_PRESET else _file("preset", preset)
         inner = tuple(rest) if preset == NO_PRESET else (section, *rest)
         by_file.setdefault(path, {})[inner] = value
     for path, inside in by_file.items():
-        _edit(path, inside)
+        _edit(path, inside.items())
     return sorted(by_file)
 
 
 def put_into(group: str, choice: str, values: Mapping[str, Any]) -> Path:
-    """Write values into the file of one choice, active or not."""
+    """Write values into the file of one choice that does not stand."""
     path = _file(group, choice)
-    _edit(path, {(name,): value for name, value in values.items()})
+    with all_or_nothing():
+        _edit(path, [((name,), value) for name, value in values.items()])
+        composed = compose(overrides=[f"{group}={choice}"])[group]
+        if left := differences({group: composed | values}, {group: composed}):
+            raise ConfigurationError(f"{path} cannot express {describe(left)}, as the preset states it: {EDIT}")
     return path
 
 
 @contextmanager
 def all_or_nothing() -> Iterator[None]:
-    """Edits of conf/ that are undone when the block fails."""
-    before = {path: path.read_bytes() for path in CONF.rglob("*.yaml")}
+    """Edits of conf/ and params.yaml that are undone when the block fails."""
+    before = {path: path.read_bytes() for path in (*CONF.rglob("*.yaml"), PARAMS) if path.exists()}
     try:
         yield
     except BaseException:
@@ -119,74 +121,38 @@ def _file(group: str, choice: str) -> Path:
 
 
 def _config_choices() -> dict[str, str]:
-    choices = _choices(_read(CONFIG))
-    if "preset" not in choices:
+    entries = [entry for entry in _defaults(CONFIG) if isinstance(entry, Mapping)]
+    stated = {group: choice for entry in entries for group, choice in entry.items()}
+    if "preset" not in stated:
         raise ConfigurationError(f"{CONFIG} names no preset: write `- preset: {NO_PRESET}` into its list of defaults.")
-    return choices
+    return stated
 
 
-def _choices(document: Mapping[str, Any]) -> dict[str, str]:
-    defaults = document.get("defaults")
-    named = [entry for entry in (defaults if isinstance(defaults, list) else []) if isinstance(entry, Mapping)]
-    return {group.removeprefix(OVERRIDE): choice for entry in named for group, choice in entry.items()}
+def _defaults(path: Path) -> list[Any]:
+    stated = _read(path).get("defaults")
+    return stated if isinstance(stated, list) else []
 
 
-def _edit(path: Path, values: Mapping[KeyPath, Any]) -> None:
+def _edit(path: Path, values: Iterable[tuple[Place, Any]]) -> None:
     """Write these values into a file, without those that are `ABSENT`."""
-    document = _read(path)
-    for names, value in values.items():
-        *parents, last = map(_quoted, names)
-        inner = document
-        for name in parents:
-            inner = inner.setdefault(name, {})
-        if value == ABSENT:
-            inner.pop(last, None)
-        elif isinstance(value, list):
-            inner[last] = CommentedSeq(map(_quoted, value))
-            inner[last].fa.set_flow_style()
-        else:
-            inner[last] = _quoted(value)
-    _write(document, path)
+    with _readable(path):
+        text = path.read_bytes().decode("utf-8")
+        for place, value in values:
+            text = with_value(text, place, value)
+    write_text(text, path.resolve() if path.is_symlink() else path)  # a link goes on being one
 
 
-def _quoted(value: Any) -> Any:
-    """The value; in quotes if it is a text that is none to Hydra without them, like 12:30 (a number) or the symbol ON.
-
-    Mappings and lists are taken as deep as they go.
-    """
-    if isinstance(value, Mapping):
-        return {_quoted(key): _quoted(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_quoted(inner) for inner in value]
-    needed = isinstance(value, str) and to_yaml({"": [value]}).partition("- ")[2][:1] in {"'", '"'}
-    return SingleQuotedScalarString(value) if needed else value
+def _read(path: Path) -> dict[str, Any]:
+    with _readable(path):
+        return read(path.read_text(encoding="utf-8"))
 
 
-def _yaml() -> YAML:
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 120
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.representer.add_representer(
-        type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
-    )
-    return yaml
-
-
-def _read(path: Path) -> Any:
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
     try:
-        document = _yaml().load(path.read_text(encoding="utf-8")) or CommentedMap()
-    except (OSError, UnicodeError, YAMLError) as error:  # for instance with the marks of a merge conflict
+        yield
+    except (OSError, ValueError, RecursionError, YAMLError) as error:  # for instance with the marks of a merge conflict
         raise ConfigurationError(f"{path} cannot be read ({' '.join(str(error).split())}): correct it.") from None
-    if not isinstance(document, CommentedMap):
-        raise ConfigurationError(f"{path} holds no sections: correct it.")
-    return document
-
-
-def _write(document: Any, path: Path) -> None:
-    buffer = io.StringIO()
-    _yaml().dump(document, buffer)
-    write_text("".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines()), path)
 
 
 def state(values: Mapping[str, Mapping[str, Any]]) -> list[Path]:
@@ -206,23 +172,23 @@ def keep(experiment: dict[str, Any]) -> list[Path]:
     return _make(experiment, _choices_behind(experiment))
 
 
-def _make(wanted: dict[str, Any], choices: Mapping[str, str]) -> list[Path]:
+def _make(wanted: dict[str, Any], chosen: Mapping[str, str]) -> list[Path]:
     with all_or_nothing():
-        changed = [choose(group, choice) for group, choice in choices.items()]
+        changed = [choose(group, choice) for group, choice in chosen.items()]
         changed += put(_unstated(wanted, but=following()))  # what follows another key goes on following it
         changed += put(_unstated(wanted))
         document = compose()
         if left := differences(wanted, document):
-            raise ConfigurationError(
-                f"conf/ cannot express {describe(left)}: edit conf/ yourself, then run `make params`."
-            )
-    write_params(document)
+            raise ConfigurationError(f"conf/ cannot express {describe(left)}: {EDIT}")
+        write_params(document)
     return sorted(set(changed))
 
 
 def _unstated(wanted: dict[str, Any], but: Set[KeyPath] = frozenset()) -> dict[KeyPath, Any]:
     """The wanted values that conf/ does not compose to."""
-    return {path: value for path, (value, _) in differences(wanted, compose()).items() if path not in but}
+    found = differences(wanted, compose())
+    follows = {path for path in found if any(path[:depth] in but for depth in range(len(path) + 1))}
+    return {path: value for path, (value, _) in found.items() if path not in follows}
 
 
 def _choices_behind(experiment: dict[str, Any]) -> dict[str, str]:
@@ -233,10 +199,19 @@ def _choices_behind(experiment: dict[str, Any]) -> dict[str, str]:
     standing = compose(overrides=made)
     for group in sorted({section for section, *_ in differences(experiment, standing)}):
         distances = {
-            choice: len(differences(experiment[group], compose(overrides=[*made, f"{group}={choice}"])[group]))
+            choice: _distance(experiment[group], compose(overrides=[*made, f"{group}={choice}"])[group])
             for choice in choices_of(group)
         }
         nearest = min(distances, key=lambda choice: distances[choice])
-        if distances[nearest] < len(differences(experiment[group], standing[group])):
+        if distances[nearest] < _distance(experiment[group], standing[group]):
             found[group] = nearest
     return found
+
+
+def _distance(left: Mapping[str, Any], right: Mapping[str, Any]) -> int:
+    """How many values differ; a whole mapping beside a null counts as all that it holds."""
+    return sum(max(map(_values_in, both)) for both in differences(left, right).values())
+
+
+def _values_in(value: Any) -> int:
+    return sum(map(_values_in, value.values())) if isinstance(value, Mapping) and value else 1

@@ -1,9 +1,10 @@
 """The text of a preset for the user's own bars: each value that was found or stated, with its reason."""
 
-import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from stages.configuration.edit_text import flow
 
 COMMENT_WIDTH = 112
 PRESET = """# @package _global_
@@ -59,32 +60,17 @@ def preset_text(
     symbols: Sequence[str] = universe["symbols"]
     return PRESET.format(
         kind=source["kind"],
-        name=name,
+        name=flow(name),
         source="\n".join(_key(key, source[key], why.get(key, reason)) for key, reason in KEYS.items()),
-        symbols=flow(symbols),
+        symbols=flow(list(symbols), 2),
         first=flow(str(universe["first"])),
         last=flow(str(universe["last"])),
-        spreads=flow(dict.fromkeys(symbols, 1.0)),
-        ticks=flow(dict.fromkeys(symbols, 0.01)),
+        spreads=flow(dict.fromkeys(symbols, 1.0), 2),
+        ticks=flow(dict.fromkeys(symbols, 0.01), 2),
         **sizes,
     )
 
 
-def flow(value: Any) -> str:
-    """A YAML value on one line. Text is always quoted, so that a symbol ON or a column `y` stays text.
-
-    OmegaConf interprets ${...} in text, so that is escaped.
-    """
-    if isinstance(value, Mapping):
-        pairs = (f"{json.dumps(key, ensure_ascii=False)}: {flow(one)}" for key, one in value.items())
-        return "{" + ", ".join(pairs) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(flow, value)) + "]"
-    if value is None:
-        return "null"
-    return json.dumps(value.replace("${", "\\${"), ensure_ascii=False) if isinstance(value, str) else str(value)
-
-
 def _key(key: str, value: Any, reason: str) -> str:
     lines = textwrap.wrap(" ".join(reason.split()), COMMENT_WIDTH, break_long_words=False)
-    return "".join(f"  # {line}\n" for line in lines) + f"  {key}: {flow(value)}"
+    return "".join(f"  # {line}\n" for line in lines) + f"  {key}: {flow(value, 2)}"

@@ -68,6 +68,7 @@ class Section(Closed):
 
 
 S = TypeVar("S", bound=Section)
+DEEPEST = 10  # levels of a section
 REMEDY = "Change it in conf/ (quote clock times) and run `make params`."
 
 
@@ -83,6 +84,8 @@ def parse(model: type[S], document: dict[str, Any]) -> S:
     section = document[model.section]
     if model.partial and isinstance(section, dict):
         section = {key: section[key] for key in model.model_fields if key in section}
+    if odd := next(_keys_that_are_no_text(section, model.section), None):
+        raise ConfigurationError(f"{odd} is a key that is no text to YAML: quote it, as in 'ON'. {REMEDY}")
     try:
         text = json.dumps(section, default=str)  # in JSON a list is a tuple and a text a day, without any conversion
     except (TypeError, ValueError):
@@ -91,6 +94,14 @@ def parse(model: type[S], document: dict[str, Any]) -> S:
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:
         raise ConfigurationError(_sentence(model.section, error)) from None
+
+
+def _keys_that_are_no_text(value: Any, place: str, depth: int = 0) -> Iterator[str]:
+    if isinstance(value, Mapping) and depth < DEEPEST:
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                yield f"{place}.{key}"
+            yield from _keys_that_are_no_text(inner, f"{place}.{key}", depth + 1)
 
 
 def _sentence(section: str, error: ValidationError) -> str:

@@ -19,11 +19,11 @@ USED = {
     "evaluate": NUMBA | {"scipy.special"},
     "report": {"altair"},
 }
-CONFIGURES = {"hydra", "omegaconf", "ruamel"}
+CONFIGURES = {"hydra", "omegaconf"}
 COMMANDS = {
     "gate": {"rich"},
-    "commands.pages": {"hydra", "omegaconf", "altair"},
-    "commands.spending": {"hydra", "omegaconf"},
+    "commands.pages": CONFIGURES | {"altair"},
+    "commands.spending": CONFIGURES,
     "commands.trials": CONFIGURES,
 }
 IMPORT_EACH = """

@@ -77,7 +77,11 @@ def test_a_variant_that_did_not_run_to_its_end_is_named(queued):
         queued("-S rules.k_sigma=0.5,0.75", failing=["k_sigma=0.75"])
 
 
-@pytest.mark.parametrize("wrong", ["rules.k_sigma=abc", "rules.k_sigmaa=1", "preset=nope", "rules.k_sigma"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["rules.k_sigma=abc", "rules.k_sigmaa=1", "preset=nope", "rules.k_sigma", "forecaster=glob(e*)",
+     "rules.k_sigma=interval(0.5,1)"],
+)  # fmt: skip
 def test_nothing_is_queued_when_one_variant_cannot_be_composed(queued, wrong):
     with pytest.raises(ConfigurationError):
         queued(f"-S rules.k_sigma=0.75\n-S {wrong}")
@@ -87,6 +91,13 @@ def test_nothing_is_queued_when_one_variant_cannot_be_composed(queued, wrong):
 def test_a_file_or_a_line_that_sets_nothing_is_told_and_nothing_is_queued(queued, wrong):
     with pytest.raises(ConfigurationError, match=r"write .*-S"):
         queued(wrong)
+
+
+def test_a_file_that_is_not_utf_8_is_told_and_a_mark_of_utf_8_is_no_word(queued, project):
+    assert len(queued("\ufeff-S rules.k_sigma=0.5,0.75")) == 3
+    (project.path / "conf/sweeps/latin.txt").write_bytes("# für\n-S rules.k_sigma=0.5".encode("latin-1"))
+    with pytest.raises(ConfigurationError, match=r"latin\.txt cannot be read .*: save it as UTF-8"):
+        experiments.experiments("latin")
 
 
 def test_a_file_that_is_not_there_is_told_with_those_that_are(project):

@@ -61,6 +61,26 @@ def test_a_program_that_is_a_free_candidate_is_identified_where_it_is_stated(scr
     assert scripted.params()["forecaster"]["files_sha256"] == digest
 
 
+def test_a_choice_stands_also_where_a_preset_beneath_the_standing_one_names_it(scripted):
+    beneath = "# @package _global_\ndefaults:\n  - override /forecaster: command\n"
+    (scripted.path / "conf/preset/beneath.yaml").write_text(beneath)
+    (scripted.path / "conf/preset/mine.yaml").write_text("# @package _global_\ndefaults:\n  - beneath\n")
+    scripted.run("use", "mine")
+    scripted.run("identify", "command")
+    assert scripted.params()["forecaster"]["files_sha256"] == digest_of_files(["python", SCRIPT], [SCRIPT])
+    scripted.run("params", "--check")
+
+
+def test_a_digest_that_the_standing_preset_hides_is_written_nowhere(scripted):
+    preset = "# @package _global_\nforecaster:\n  files_sha256: null\n"
+    (scripted.path / "conf/preset/mine.yaml").write_text(preset)
+    scripted.run("use", "mine")
+    scripted.commit()
+    with pytest.raises(ConfigurationError, match=r"command\.yaml cannot express forecaster\.files_sha256 = .* preset"):
+        scripted.run("identify", "command")
+    assert scripted.git("status", "--porcelain", "conf") == ""
+
+
 def test_what_is_no_program_has_no_files_to_identify(scripted):
     for arguments in ([], ["timegpt"]):
         with pytest.raises(ConfigurationError, match=r"forecaster\.command \[\], so there is no program of yours"):

@@ -287,7 +287,7 @@ def test_a_folder_without_bars_leaves_no_preset_and_says_where_it_looked(project
     assert not (project.path / PRESET).exists()
 
 
-@pytest.mark.parametrize("name", ["null", "none", "Mine", "2024", "../mine", ""])
+@pytest.mark.parametrize("name", ["null", "none", "nan", "Mine", "2024", "../mine", ""])
 def test_a_name_that_yaml_or_a_folder_would_misread_is_refused(project, name):
     with pytest.raises(ConfigurationError, match="cannot be a name"):
         project.run("new-run", name, "--uri", BARS, "--symbols", "AAPL")
@@ -322,6 +322,12 @@ def test_what_is_typed_is_a_text_of_the_preset_and_nothing_else(project):
     assert made["source"]["uri_template"] == uri
     assert made["source"]["aliases"] == {'a"b': "close", "${x}": "open"}
     assert made["universe"]["symbols"] == ["AAPL", "ON"]
+
+
+def test_a_preset_may_have_a_name_that_is_no_text_to_yaml(project):
+    project.run("new-run", "on", "--uri", "bars/{symbol}.parquet", "--symbols", "AAPL")
+    made = compose(overrides=["preset=on"])
+    assert (made["source"]["name"], made["report"]["study"]) == ("on", "on")
 
 
 def test_a_variable_of_the_environment_is_not_read_into_a_preset(project):

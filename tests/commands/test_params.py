@@ -104,8 +104,14 @@ def test_make_params_discards_an_experiment_and_says_what_it_was(project):
         ('time_stop_et: "15:55"', "time_stop_et: 15:55", r"rules\.time_stop_et = 955"),
         ("${requests.history_days.0}", "41", r"\[41\] of rules\.history_days.*requests\.history_days \[40\]"),
         ("k_sigma: 0.5", "k_sigma: [", "conf/ does not compose"),
+        ("horizon_min_by_symbol: {}", "horizon_min_by_symbol: {NULL: 5}",
+         r"conf/rules/default\.yaml: .*horizon_min_by_symbol \(quote it"),
+        ("horizon_min_by_symbol: {}", "horizon_min_by_symbol: {ON: 5}",
+         r"rules\.horizon_min_by_symbol\.True is a key that is no text to YAML: quote it"),
+        ("k_sigma: 0.5", "k_sigma: '${'", r"conf/rules/default\.yaml: .*full_key: k_sigma"),
+        ("k_sigma: 0.5", "k_sigma: !!bool abc", r"conf/rules/default\.yaml: 'abc'"),
     ],
-)
+)  # fmt: skip
 def test_an_impossible_param_ends_with_one_sentence_and_params_yaml_as_it_was(project, old, new, said):
     kept = project.text("params.yaml")
     project.edit("conf/rules/default.yaml", old, new)

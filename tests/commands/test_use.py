@@ -59,7 +59,7 @@ def test_an_applied_experiment_is_not_thrown_away_by_a_change_of_market(project)
     [
         ("<<<<<<< HEAD\ndefaults:\n=======\ndefaults:\n>>>>>>> other\n", r"cannot be read \(.*\): correct it"),
         ("\udcff", r"cannot be read \(.*utf-8.*\): correct it"),
-        ("- preset: none\n", "holds no sections: correct it"),
+        ("- preset: none\n", r"cannot be read \(it holds no sections\): correct it"),
         ("defaults: none\n", "names no preset: write `- preset: none` into its list of defaults"),
         ("", "names no preset"),
     ],
