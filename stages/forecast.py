@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stages.engine import engine
 from stages.engine.engine import OnTables
-from stages.forecasting.answering import ask_all, require_scheduled, summaries_together
+from stages.forecasting.answering import ask_all, require_past_moves, require_scheduled, summaries_together
 from stages.forecasting.by_symbol import AnswerSymbol, asked_by_symbol
 from stages.forecasting.local_backend import LocalBackend
 from stages.io.files import PartitionedTables, read_json, read_table, write_json, write_table, write_table_parts
@@ -40,6 +40,7 @@ def main() -> None:
     schedule, calendar = read_table(Schedule, SCHEDULE), read_table(Calendar, CALENDAR)
     usable, questions = usable_sessions(read_json(REPORT, verdict_alone)), read_questions(REQUESTS)
     require_scheduled(questions, schedule)
+    require_past_moves(schedule, usable, calendar, requests.question_horizon_min, forecaster.lookback_sessions)
     bars = partitions_of(BARS, Bars)
     features = partitions_of(FEATURES, only=("ts", *requests.hist_exog, *requests.futr_exog))
 

@@ -16,6 +16,7 @@ import polars as pl
 from stages.commands.evidence import evidence_lines, free_forecasts_ran
 from stages.configuration.compose import compose, next_params
 from stages.errors import ConfigurationError, count
+from stages.forecasting.answering import require_past_moves
 from stages.io.clock import INTERRUPTS
 from stages.io.object_store import ObjectStore
 from stages.io.settings import read_params
@@ -50,6 +51,8 @@ def tell_price(document: dict[str, Any]) -> None:
         schedule, questions = plan_questions(
             market, study.universe.symbols, study.requests, study.forecaster.model_spec, study.quality
         )
+        horizon_min, sessions = study.requests.question_horizon_min, study.forecaster.lookback_sessions
+        require_past_moves(schedule, market.usable, market.calendar, horizon_min, sessions)
         evidence = list(evidence_lines(study, market, schedule, questions, ran=free_forecasts_ran(document)))
         if not study.forecaster.is_paid:
             print(_free(questions, study), "", *evidence, sep="\n")

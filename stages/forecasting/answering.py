@@ -3,12 +3,13 @@
 *Tables*: `Quantiles`, one row a scheduled question, horizon and model; quantiles as answered, in any order.
 *Units*: bp of log return from `last`; prices `last * exp(q / 1e4)`, exact because quantiles commute with a monotone
 map.
-*Errors*: `DataContractError` when questions and schedule differ, or an answer is missing, has the wrong shape or is not
-finite.
+*Errors*: `DataContractError` when questions and schedule differ, the past is too short for the benchmark, or an answer
+is missing, has the wrong shape or is not finite.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import cache, partial
 from itertools import pairwise
 from typing import Any
@@ -18,6 +19,7 @@ import polars as pl
 
 from stages.errors import DataContractError
 from stages.forecasting.backend import MOST_BP, Answer, Asked, Backend
+from stages.forecasting.local.persistence import FEWEST_MOVES, too_few_moves
 from stages.forecasting.local_backend import local_backend
 from stages.params.forecaster import LOCAL, ForecasterParams
 from stages.params.requests import RequestsParams
@@ -37,6 +39,31 @@ def require_scheduled(questions: Sequence[Question], schedule: pl.DataFrame) -> 
             f"{len(scheduled - asked_for)} scheduled question(s) have no request file and {len(asked_for - scheduled)} "
             "request file(s) are not scheduled: `dvc repro build_requests` writes both again."
         )
+
+
+def require_past_moves(
+    schedule: pl.DataFrame,
+    usable: Mapping[str, Sequence[date]],
+    calendar: pl.DataFrame,
+    horizon_min: int,
+    sessions: int,
+) -> None:
+    """Refuse, before an answer is bought, a question whose last complete `sessions` hold too few moves for persistence.
+
+    It is the benchmark beside every answer. *Tables*: `Schedule`, `Calendar`; usable sessions by symbol, in order.
+    """
+    n_bars = dict(calendar.select("session", "n_bars").iter_rows())
+    for (symbol,), rows in schedule.filter(status="ok").partition_by("symbol", as_dict=True).items():
+        days = np.array(usable[str(symbol)], "datetime64[D]")
+        lengths = np.array([n_bars[day] for day in usable[str(symbol)]], np.int64)
+        bars, moves = (np.append(0, np.cumsum(each)) for each in (lengths, np.maximum(lengths - horizon_min, 0)))
+        first, stop = (np.searchsorted(days, rows[name].to_numpy()) for name in ("history_first", "session"))
+        past_rows = (rows["rows_sent"] - rows["m0"] - 1).to_numpy()
+        first = np.maximum(first + (past_rows < bars[stop] - bars[first]), stop - sessions)
+        held = moves[stop] - moves[np.minimum(first, stop)]
+        if (held < FEWEST_MOVES).any():
+            at = int(np.argmax(held < FEWEST_MOVES))
+            raise too_few_moves(str(symbol), rows["snapshot_utc"][at], int(held[at]), horizon_min)
 
 
 def ask_all(questions: Sequence[Question], market: Market, backend: Backend) -> dict[str, Answer]:

@@ -41,7 +41,7 @@ def check_unit(rows: pl.DataFrame, quality: QualityParams) -> None:
     step = WHOLE_TICKS * quality.tick_size
     whole = prices.filter(((prices / step).round() * step - prices).abs() < quality.tick_size / 10)
     share = len(whole) / len(prices)
-    if share >= WHOLE_SHARE and whole.n_unique() >= LEAST_PRICES:
+    if share >= WHOLE_SHARE and (whole / step).round().n_unique() >= LEAST_PRICES:
         raise HardFailure(
             "PX9",
             f"{share:.0%} of the highs and lows are whole numbers of {step:g}, as {whole[0]:,.10g}, though the tick "

@@ -1,7 +1,7 @@
 """Two runs side by side: which params differ, then verdicts, worth, key figures, and curves on one axis."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -102,7 +102,7 @@ def curves(runs: Runs) -> Section:
     pictures = _of_days(runs, "search span", lambda record: record.daily, "backtest/daily.parquet")
     if any(record.oos_daily.height for record in runs.values()):
         pictures += _of_days(runs, "holdout", lambda record: record.oos_daily, "evaluate/oos_daily.parquet")
-    return Section("curves", "Curves on one axis", (), figures=(*pictures, _coverage(runs)))
+    return Section("curves", "Curves on one axis", (), figures=(*pictures, *_coverage(runs)))
 
 
 def inputs(runs: Runs) -> Section:
@@ -138,13 +138,15 @@ def _of_days(runs: Runs, span: str, days: Callable[[Record], pl.DataFrame], path
     ]
 
 
-def _coverage(runs: Runs) -> Figure:
+def _coverage(runs: Runs) -> Iterator[Figure]:
     entries = [
         {"run": name, "minute_et": _minute(row["snapshot_et"]), "coverage": row["calibrated"]}
         for name, record in runs.items()
         for row in _traded(record).iter_rows(named=True)
     ]
     table = pl.DataFrame(entries, schema={"run": pl.String, "minute_et": pl.Int64, "coverage": pl.Float64})
+    if table["coverage"].drop_nulls().is_empty():
+        return
     reached = alt.Y("coverage:Q", title="50 % interval covers", scale=alt.Scale(zero=False))
     dots = alt.Chart(table).mark_line(point=True)
     words = [tip("run", "run"), tip("minute_et", "minutes of the exchange's day", "d")]
@@ -152,7 +154,7 @@ def _coverage(runs: Runs) -> Figure:
     chart = _line(dots, clock_axis(), reached, runs).encode(tooltip=words) + level(0.5, "as stated")
     note = f"Each at its own history, horizon and calibration, after calibration, all symbols{_alike(table)}."
     described = f"Coverage of the 50 % interval by time of day, both runs. {note}"
-    return Figure(
+    yield Figure(
         "coverage", "Coverage by time of day", described, note, ("score_forecasts/coverage_by_time.csv",), sized(chart)
     )
 

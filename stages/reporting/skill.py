@@ -65,7 +65,7 @@ def skill(record: Record) -> Section:
     )
     if not any(entry["n"] for entry in record.scores("pooled")):
         return Section("skill", "Forecast skill", (*sentences, "Nothing was scored."), grids=(_pooled(record),))
-    figures = (*_ranked(record), _by_horizon(record), _by_snapshot(record))
+    figures = (*_ranked(record), *_by_horizon(record), *_by_snapshot(record))
     return Section("skill", "Forecast skill", sentences, figures, (_pooled(record),))
 
 
@@ -76,7 +76,7 @@ def _unmoved(record: Record) -> Iterator[str]:
         left = ", ".join(
             f"{entry['n_symbols_unmoved']} of {entry['n_symbols']} at {horizon} min" for horizon, entry in found.items()
         )
-        yield f"The price of some symbols never moved, so no relative error includes them: {left}."
+        yield f"The outcomes of some symbols never moved, so no relative error includes them: {left}."
 
 
 def bounded(metric: Mapping[str, Any]) -> dict[str, float | None]:
@@ -121,7 +121,7 @@ def _ranked(record: Record) -> tuple[Figure, ...]:
     )
 
 
-def _by_horizon(record: Record) -> Figure:
+def _by_horizon(record: Record) -> Iterator[Figure]:
     entries = [
         {"symbol": entry["symbol"], "horizon": f"{entry['horizon_min']} min", "n": entry["n"]}
         | bounded(entry["metrics"]["rmae"]["calibrated"])
@@ -133,10 +133,10 @@ def _by_horizon(record: Record) -> Figure:
     lines = level(1.0, "persistence", axis="x") + level(threshold, f"gate {threshold:g}", axis="x", row=1)
     height = max(HEIGHT, ROW_HEIGHT * len(entries))
     best = min((one for one in entries if one["value"] is not None), key=lambda one: one["value"], default=None)
-    found = (
-        f"Lowest: {best['symbol']} at {best['horizon']}, {number(best['value'])}." if best else "Nothing was scored."
-    )
-    return Figure(
+    if best is None:
+        return
+    found = f"Lowest: {best['symbol']} at {best['horizon']}, {number(best['value'])}."
+    yield Figure(
         "skill-horizon",
         "rMAE by symbol and horizon",
         f"Relative mean absolute error of each symbol and horizon with bounds, against persistence at 1. {found}",
@@ -160,13 +160,15 @@ def by_horizon(
     return [bars, dots] if any(one["low"] is not None for one in entries) else [dots]
 
 
-def _by_snapshot(record: Record) -> Figure:
+def _by_snapshot(record: Record) -> Iterator[Figure]:
     horizon = record.config["rules"]["horizon_min"]
     entries = [
         {"symbol": one["symbol"], "snapshot": one["snapshot_et"], "n": one["n"], "value": one["calibrated"]}
         for one in record.by_snapshot("rmae", horizon)
         if one["calibrated"] is not None  # a missing value would be drawn as 0
     ]
+    if not entries:
+        return
     base = alt.Chart(listed(entries)).encode(
         alt.X("snapshot:N", title="asked at, exchange time", axis=alt.Axis(labelAngle=0)),
         alt.Y("symbol:N", title=None, sort=record.symbols),
@@ -181,7 +183,7 @@ def _by_snapshot(record: Record) -> Figure:
     depth = alt.Opacity("depth:Q", legend=None, scale=alt.Scale(domain=[0, 0.5], range=[0.05, 0.6], clamp=True))
     cells = base.transform_calculate(depth="abs(1 - datum.value)").mark_rect().encode(color=tone, opacity=depth)
     words = base.mark_text(color=INK).encode(alt.Text("value:Q", format=".2f"))
-    return Figure(
+    yield Figure(
         "skill-snapshot",
         f"rMAE by time of day, {count(horizon, 'minute')} ahead",
         f"Relative mean absolute error at {count(horizon, 'minute')} by symbol and snapshot: "

@@ -31,6 +31,7 @@ NOTHING_TO_JUDGE = (
     "loosen the rule (`rules.k_sigma`, stops and targets) before you open the holdout: without a trade it would judge "
     "nothing."
 )
+NEVER_TRADES = "loosen the rule (`rules.k_sigma`, stops and targets): without a trade there is nothing to judge."
 GATES = {
     "controls": "the controls",
     "forecast": "forecast skill and coverage",
@@ -212,7 +213,15 @@ def _next(record: Record) -> str:
         return NEXT["SEALED"] if any(record.oos.get("held", {"all": 1}).values()) else _wait(record.config["requests"])
     if verdict == "INCONCLUSIVE" and not record.config["universe"]["whitelist"]:
         return NAME_A_SYMBOL
+    if verdict == "INCONCLUSIVE" and _never_trades(record):
+        return NEVER_TRADES
     return OWN_BARS if record.is_synthetic else NEXT[verdict]
+
+
+def _never_trades(record: Record) -> bool:
+    """Whether the forecasts pass, and the rule found nothing to trade on any span that was judged."""
+    held = record.oos["kpis"] or {"trades": 0}
+    return record.gates["gates"]["forecast"]["verdict"] == "PASS" and not record.book["trades"] + held["trades"]
 
 
 def _wait(requests: Mapping[str, Any]) -> str:

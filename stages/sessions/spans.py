@@ -118,13 +118,15 @@ def _by_month(sessions: list[date]) -> tuple[Span, ...]:
 
 def _too_short(scored: list[date], params: CutParams) -> ConfigurationError:
     name = next(name for name in ("holdout_sessions", "holdout_from", "holdout_months") if getattr(params, name))
-    remedy = "move split.holdout_from to a later day" if name == "holdout_from" else f"lower split.{name}"
-    if params.embargo_sessions >= len(scored):
-        remedy = "lower split.embargo_sessions"
+    lowered = "embargo_sessions" if params.embargo_sessions >= len(scored) else name
+    if lowered == "holdout_from":
+        remedy = "move split.holdout_from to a later day, "
+    else:  # each is 1 at least
+        remedy = f"lower split.{lowered}, " * (getattr(params, lowered) > 1)
     return ConfigurationError(
         f"the record holds {count(len(scored), 'session')} with forecasts, too few for split.{name} = "
         f"{getattr(params, name)} and split.embargo_sessions = {params.embargo_sessions} with at least one session "
-        f"left to search: {remedy}, shorten requests.history_days, or widen universe.first_session to "
+        f"left to search: {remedy}shorten requests.history_days, or widen universe.first_session to "
         "universe.last_session."
     )
 

@@ -109,13 +109,13 @@ def overfitting_probability(daily: Floats, blocks: int) -> float | None:
     """PBO: how often the best variant of one half of the days is below the median in the other half.
 
     Days are split into `blocks` consecutive blocks of about equal length, an even number; every choice of half of them
-    is in sample once. A value at the median counts as below. None with fewer than two distinct variants or too few
-    days.
+    is in sample once. A value at the median counts as below. None with fewer than two distinct variants, where no
+    variant has two different days, or for too few days.
     *Source*: Bailey, Borwein, Lopez de Prado, Zhu (2017), "The Probability of Backtest Overfitting", CSCV.
     """
     distinct = _distinct(daily)
     sessions, variants = len(daily), len(distinct)
-    if variants < 2 or sessions < MIN_BLOCK_SESSIONS * blocks:
+    if variants < 2 or sessions < MIN_BLOCK_SESSIONS * blocks or not varies(daily).any():
         return None
     sums, squares = np.empty((2, blocks, variants))
     days = np.array_split(daily, blocks)

@@ -178,7 +178,7 @@ def _nothing(ranking: pl.DataFrame, cost_mult: float, choose_by: ChooseBy) -> st
     if ranking["sharpe"].null_count() == ranking.height:
         sessions = ranking["sessions"][0]
         few = f"{count(sessions, 'session')}, and it takes {MIN_SESSIONS}"
-        alike = "each earns the same on every day"
+        alike = "the result of each is the same on every day"
         return f"no combo has a Sharpe ratio to choose by: {few if sessions < MIN_SESSIONS else alike}"
     if ranking.select(((pl.col("trades") >= choose_by.min_trades) & (pl.col("sharpe") > 0.0)).any()).item():
         return "no combo with enough trades has a mean Sharpe ratio with its neighbours on the grid above zero"

@@ -36,6 +36,16 @@ def test_the_pipeline_passes_and_every_question_of_the_past_was_asked_again():
     assert len(passed[-1].keys) > 20
 
 
+def test_a_share_near_the_highest_price_passes_too():
+    """Half as much again is more than `quality.max_price`, and the gate would refuse the invented future."""
+    dear = {
+        symbol: bars.with_columns((pl.col(*PRICES) * (900_000 / bars["close"].max())).round())
+        for symbol, bars in delivered().items()
+    }
+    audited = Audited(replay_of(study_of(quality={"tick_size": 1.0}), record_of()), dear)
+    assert len(audited.passes(count=4)) == 4
+
+
 def test_the_small_study_corrects_forecasts_trades_and_knows_of_events():
     """Otherwise its audit would prove nothing about these stages."""
     base = unchanged().base

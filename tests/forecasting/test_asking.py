@@ -14,6 +14,7 @@ from stages.forecasting.answering import (
     ask_beside,
     benchmark_beside,
     quantile_table,
+    require_past_moves,
     require_scheduled,
 )
 from stages.forecasting.backend import Answer
@@ -174,3 +175,28 @@ def test_an_answer_that_is_not_whole_stops_the_table(damage, message):
 def test_questions_and_schedule_must_be_of_one_run():
     with pytest.raises(DataContractError, match=r"1 scheduled question\(s\) have no request file and 0"):
         require_scheduled(QUESTIONS[1:], SCHEDULE)
+
+
+def held_moves(market, question, sessions, horizon_min):
+    """Of the complete sessions that the window holds, counted one by one."""
+    past = market.window(question).past.latest(sessions)
+    return sum(max(0, int(bars) - horizon_min) for bars in np.diff(past.starts)) if len(past) else 0
+
+
+@pytest.mark.parametrize("horizon_min", [10, 39, 41, 45, 55])
+@pytest.mark.parametrize("sessions", [1, 2, 9])
+@pytest.mark.parametrize("input_size", [None, 20, 45])
+def test_a_past_too_short_for_the_benchmark_is_refused_before_an_answer_is_bought(horizon_min, sessions, input_size):
+    market = random_market(made_calendar(4, n_bars=60), "A", "B")
+    spec = model_spec(input_size=input_size, model_horizon=None if input_size is None else 1)
+    schedule, questions = plan(market, who=spec)
+    held = {one.snapshot_utc: held_moves(market, one, sessions, horizon_min) for one in questions}
+    given = schedule, market.usable, market.calendar, horizon_min, sessions
+
+    if min(held.values()) >= 20:
+        require_past_moves(*given)
+    else:
+        first = min(at for at, moves in held.items() if moves < 20)
+        said = f"A at {first:%Y-%m-%dT%H:%MZ} holds {held[first]} past moves of {horizon_min} min"
+        with pytest.raises(DataContractError, match=said):
+            require_past_moves(*given)

@@ -87,6 +87,11 @@ def test_a_few_prices_tell_no_step_and_ten_do() -> None:
         check_unit(of([100.0 + price for price in range(10)] * 60), QUALITY)
 
 
+def test_one_price_with_prints_around_it_is_no_step() -> None:
+    """A share that waits at 100 dollars for its takeover: ten prices within a tenth of a cent are one whole number."""
+    check_unit(of([100.0 + off / 1e4 for off in range(-5, 5)] * 60), QUALITY)
+
+
 def whole_and_not(whole: int, off: float = 0.0) -> list[float]:
     """Of a hundred prices around a hundred dollars, so many in whole dollars, give or take `off`; the rest in cents."""
     return [100.0 + n + off for n in range(whole)] + [100.37 + n for n in range(100 - whole)]

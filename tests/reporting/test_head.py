@@ -147,6 +147,16 @@ def test_a_rule_without_a_trade_is_not_sent_to_the_holdout():
     assert "before you open the holdout" in idle["Next"]
 
 
+def test_more_sessions_are_no_remedy_for_a_rule_that_trades_nothing():
+    """Its forecasts pass, and the opened holdout could judge nothing; a few trades are too few, and more days help."""
+    judged, spans = oos("OPEN"), portfolio(("search", "holdout")).with_columns(trades=pl.lit(0))
+    none, few = (judged | {"kpis": judged["kpis"] | {"trades": trades}} for trades in (0, 2))
+    idle = short(real(gates=gates("INCONCLUSIVE"), oos=none, portfolio=spans))
+    assert idle["Next"].startswith("loosen the rule")
+    assert "before you open the holdout" not in idle["Next"]
+    assert "more sessions" in short(real(gates=gates("INCONCLUSIVE"), oos=few, portfolio=spans))["Next"]
+
+
 def test_symbols_spans_and_ids_stand_at_the_head_of_the_page_and_of_the_report(page):
     where = (
         f"STRONG, WEAK, NULL · search span {SESSIONS[0]} to {SESSIONS[-1]}, 60 sessions · holdout 20 sessions, "

@@ -104,6 +104,12 @@ def test_a_curve_that_hides_the_other_is_said_in_words():
     assert alike == {"search-equity", "search-drawdown"}
 
 
+def test_no_coverage_is_drawn_where_neither_run_scored_a_forecast():
+    nothing = replace(record(), coverage=record().coverage.clear())
+    assert "coverage" not in {one.name for one in curves({TEN: nothing, FIVE: nothing}).figures}
+    assert "coverage" in {one.name for one in curves({TEN: nothing, FIVE: record()}).figures}
+
+
 def test_equity_of_the_book_ends_at_what_it_earned():
     figure = next(one for one in curves(runs()).figures if one.name == "search-equity")
     last = [row["equity_bp"] for row in values_of(figure) if row["run"] == TEN][-1]

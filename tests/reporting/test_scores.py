@@ -90,6 +90,18 @@ def test_where_nothing_was_scored_a_sentence_stands_instead_of_empty_pictures():
         assert "was scored" in section.sentences[-1]
 
 
+def test_outcomes_that_never_moved_are_scored_without_an_empty_picture():
+    """They have losses and a coverage, but no relative error."""
+    unmoved = scored("cells", metrics={"rmae": {"calibrated": {"value": None, "ci": None}}})
+    without_value = cells().with_columns(value=pl.lit(None, pl.Float64))
+
+    shown = skill(record(metrics=unmoved.metrics, cells=without_value))
+
+    assert not shown.figures
+    assert not any("Nothing was scored" in sentence for sentence in shown.sentences)
+    assert [one.name for one in skill(record(cells=without_value)).figures] == ["skill-horizon"]
+
+
 def test_no_p_stands_on_the_page_as_nothing():
     document = deepcopy(metrics())
     for entry in document["pooled"]:

@@ -248,3 +248,9 @@ def test_the_span_document_can_be_read_without_the_code():
         "n_sessions": 2,
         "sessions": ["2024-09-07", "2024-09-08"],
     }
+
+
+@pytest.mark.parametrize(("asked", "embargo"), [(1, 1), (2, 1)])
+def test_nothing_is_said_to_be_lowered_that_is_at_its_least(asked, embargo):
+    with pytest.raises(ConfigurationError, match=r"left to search: shorten requests\.history_days"):
+        cut_sessions(*record(asked + 5, 5), params(holdout=1, embargo=embargo))

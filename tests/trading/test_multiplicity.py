@@ -118,6 +118,13 @@ def test_under_luck_the_best_in_sample_is_below_the_median_half_of_the_time():
 def test_overfitting_needs_two_different_variants_and_enough_days():
     assert overfitting_probability(luck(0, 120, 1), 8) is None
     assert overfitting_probability(np.hstack([luck(0, 120, 1)] * 3), 8) is None
+
+
+def test_variants_of_which_none_varies_have_no_ratio_to_overfit():
+    """They lose 70 and 100 bp on every day: no half of the days has a best one by its Sharpe ratio."""
+    still = np.tile([-70.0, -100.0, 0.0], (40, 1))
+    assert overfitting_probability(still, 4) is None
+    assert overfitting_probability(np.column_stack([still, luck(0, 40, 1)]), 4) is not None
     assert overfitting_probability(luck(0, 15, 5), 8) is None
     assert overfitting_probability(luck(0, 16, 2), 8) is not None
 

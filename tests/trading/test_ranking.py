@@ -125,7 +125,7 @@ def test_days_that_are_all_alike_are_not_called_too_few():
     stated = params(k_sigma=LADDER[:2])
     done = swept([steady(5), steady(-5)], stated)
     told = proposal(done, ranking(done, stated), stated.choose_by)["why"]
-    assert told == "no combo has a Sharpe ratio to choose by: each earns the same on every day"
+    assert told == "no combo has a Sharpe ratio to choose by: the result of each is the same on every day"
 
 
 def test_a_merit_of_exactly_nothing_is_not_proposed():

@@ -8,6 +8,8 @@ short history of half days), moves from any minute are used.
 *Source*: the naive method, Hyndman and Athanasopoulos, Forecasting: Principles and Practice (3rd ed.), 5.2.
 """
 
+from datetime import datetime
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,9 +34,14 @@ def persistence(
         moves = past_moves(window, around, question.horizon_min, ahead, params.lookback_sessions)
         if len(moves) >= FEWEST_MOVES:
             return spread(moves, question.levels)
-    raise DataContractError(
-        f"persistence: {question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ} holds {len(moves)} past moves of "
-        f"{question.horizon_min} min, and needs at least {FEWEST_MOVES}: raise requests.history_days; where "
+    raise too_few_moves(question.symbol, question.snapshot_utc, len(moves), question.horizon_min)
+
+
+def too_few_moves(symbol: str, snapshot_utc: datetime, moves: int, horizon_min: int) -> DataContractError:
+    """The refusal of a question whose complete sessions hold fewer than `FEWEST_MOVES` moves."""
+    return DataContractError(
+        f"persistence: {symbol} at {snapshot_utc:%Y-%m-%dT%H:%MZ} holds {moves} past moves of "
+        f"{horizon_min} min, and needs at least {FEWEST_MOVES}: raise requests.history_days; where "
         "forecaster.input_size cuts the history, name a column in requests.hist_exog, with which all of it is sent; "
         "where requests.exog_policy cuts it, raise forecaster.min_rows, so that it is not asked."
     )
