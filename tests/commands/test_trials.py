@@ -269,7 +269,7 @@ def test_months_that_a_restored_run_opened_are_on_the_log_though_its_book_is_sea
 
 
 def test_an_opening_that_git_records_counts_where_its_tables_are_gone_and_it_was_taken_back(project):
-    """As on the page and in `make open-holdout`: a fresh clone said of an opened study that it was opened for nobody."""
+    """As on the page: a fresh clone said of an opened study that it was opened for nobody."""
     assert ", 0 openings of a holdout" in project.run("trials")
     for opened in ("s00000000abc", "null"):
         state_opening(project, opened)
