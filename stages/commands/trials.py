@@ -22,7 +22,7 @@ from stages.params.api import ApiParams
 from stages.params.study import Study
 from stages.runs.evidence import require_evidence
 from stages.runs.past_runs import RecordedEntries, entries_of, present_run, recorded_runs
-from stages.runs.trial_log import TrialLog, open_log, openings_of
+from stages.runs.trial_log import TrialLog, committed_openings, open_log, openings_of
 from stages.sessions.spans import ALL
 from stages.trading.grid import combos
 from stages.trading.holdout import NOT_BEGUN
@@ -44,7 +44,7 @@ def trials() -> None:
     recorded = entries_of([*present_run(), *recorded_runs()])
     added = log.add_all(recorded.entries)
     entries = [under_todays_names(entry, recorded.contexts, recorded.strategies) for entry in log.entries()]
-    _show(entries)
+    _show(entries, recorded.strategies)
     _show_coverage(recorded, added)
     refuse_to_discard()
     _state_prior(entries, may_lack_some=recorded.missing > 0)
@@ -57,7 +57,8 @@ def _exchanged_log() -> TrialLog:
     return log
 
 
-def _show(entries: Sequence[Entry]) -> None:
+def _show(entries: Sequence[Entry], strategies: Mapping[str, str]) -> None:
+    """Variants and openings by source and study; openings also of commits whose tables are gone."""
     tried: dict[tuple[str, str], set[str]] = {}
     opened: dict[tuple[str, str], set[str]] = {}
     for entry in entries:
@@ -65,6 +66,9 @@ def _show(entries: Sequence[Entry]) -> None:
             continue
         tried.setdefault(entry.family, set()).update(entry.variants)
         opened.setdefault(entry.family, set()).update({entry.opening} - {None})  # type: ignore[arg-type]
+    for family, opening, _ in committed_openings():
+        tried.setdefault(family, set())
+        opened.setdefault(family, set()).add(strategies.get(strategy := opening.split()[0], strategy))
     variants, openings = (sum(map(len, found.values())) for found in (tried, opened))
     studies = len({entry.worth for entry in entries} - {None})
     opened_so = count(openings, "opening")

@@ -9,8 +9,10 @@ Columns keep the vendor's names; a date and a time column become one, `ts`.
 import gzip
 import io
 import re
+import warnings
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import polars as pl
 import zstandard
@@ -21,10 +23,13 @@ from stages.params.source import ONE_HEADER, SYMBOL, CsvParams, SourceParams
 from stages.sources.columns import unit_of
 from stages.sources.csv_form import cells_of, header_names
 
+ZSTD = b"\x28\xb5\x2f\xfd"
 HEAD_BYTES, HEAD_LINES = 1 << 16, 100
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ])\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?)(?P<zone>Z|[+-]\d{2}(:?\d{2})?)?")
 CSV = re.compile(r"\.(csv|txt|tsv)(\.gz|\.zst)?$")
 DBN = re.compile(r"\.dbn(\.zst)?$")
+NOT_UNPACKED = (OSError, EOFError, zlib.error, zstandard.ZstdError)
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, *NOT_UNPACKED)
 HINT = re.compile(" (You might want|Consider setting|Specify these)")  # to users of polars
 NUMBERS = ("open", "high", "low", "close", "volume")
 
@@ -44,10 +49,16 @@ def declared(uri: str, content: bytes) -> pl.LazyFrame:
 
 def collect(uri: str, rows: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
     """Read the rows; explain damaged or unexpected content in one sentence."""
+    with readable(uri), without_panic_text():
+        return rows().collect()
+
+
+@contextmanager
+def readable(uri: str) -> Iterator[None]:
+    """For a block that reads content of this file: say in one sentence that it cannot be read."""
     try:
-        with without_panic_text():
-            return rows().collect()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, OSError, EOFError) as error:
+        yield
+    except UNREADABLE as error:
         reason = HINT.split(" ".join(str(error).split()), maxsplit=1)[0][:200]
         stamps = "correct source.stamp_format, or " if "to `datetime" in reason else ""
         raise DataContractError(
@@ -61,12 +72,18 @@ def format_of(uri: str) -> str:
     return "CSV" if CSV.search(name) else "DBN" if DBN.search(name) else "parquet"
 
 
+def first_lines(uri: str, content: bytes, lines: int) -> list[str]:
+    """The lines of `head_of`, of a file that may be damaged."""
+    with readable(uri):
+        return head_of(content, lines)
+
+
 def head_of(content: bytes, lines: int) -> list[str]:
     """The first lines of a text file, decompressing only a little of it; whole ones, where there are several."""
     packed = io.BytesIO(content)
     if content[:2] == b"\x1f\x8b":
         text = gzip.GzipFile(fileobj=packed).read(HEAD_BYTES)
-    elif content[:4] == b"\x28\xb5\x2f\xfd":
+    elif content[:4] == ZSTD:
         text = zstandard.ZstdDecompressor().stream_reader(packed).read(HEAD_BYTES)
     else:
         text = content[:HEAD_BYTES]
@@ -79,9 +96,9 @@ def lines_within(content: bytes, lines: int) -> list[str]:
     try:
         if content[:2] == b"\x1f\x8b":
             content = gzip.decompress(content)
-        elif content[:4] == b"\x28\xb5\x2f\xfd":
+        elif content[:4] == ZSTD:
             content = zstandard.ZstdDecompressor().stream_reader(content, read_across_frames=True).read()
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError):
+    except NOT_UNPACKED:
         return []
     text, step = io.BytesIO(content), max(1, len(content) // lines)
     found: dict[int, str] = {}
@@ -183,4 +200,24 @@ def _scan_dbn(content: bytes) -> pl.LazyFrame:
             "DBN files need Databento's library, which is not installed: run `uv pip install -c requirements.txt "
             "databento==0.87.0`."
         ) from None
-    return pl.from_pandas(databento.DBNStore.from_bytes(content).to_df().reset_index()).lazy()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "DBN file is truncated")
+        try:
+            rows = databento.DBNStore.from_bytes(_unpacked(content)).to_df()
+        except Exception as error:  # of Databento, its decoder or zstd, which share no class
+            raise ValueError(error) from None
+    return pl.from_pandas(rows.reset_index()).lazy()
+
+
+def _unpacked(content: bytes) -> bytes:
+    """A file without its zstd frames, each of which must be whole: readers of a stream take a cut for its end."""
+    if content[:4] != ZSTD:
+        return content
+    whole = b""
+    while content:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        whole += frame.decompress(content)
+        if not frame.eof:
+            raise ValueError("incomplete frame")
+        content = frame.unused_data
+    return whole

@@ -14,7 +14,7 @@ import polars as pl
 
 from stages.errors import DataContractError, at_work_on, shorten
 from stages.fetching.bars import joined, parts_in
-from stages.fetching.formats import collect, declared, format_of, head_of, iso_format, lines_within, scan
+from stages.fetching.formats import collect, declared, first_lines, format_of, iso_format, lines_within, scan
 from stages.io.reaching import explain_errors, open_uri, preflight
 from stages.io.workspace import main_root
 from stages.params.path_template import SYMBOLS, fields_in, fields_of, literal, root_of
@@ -129,7 +129,7 @@ def _with_rows(folder: _Folder, names: Sequence[str]) -> tuple[str, bytes]:
     """The first file and its content; the largest where that holds no row, as on days before a symbol was listed."""
     content = folder.read(names[0])
     if format_of(names[0]) == "CSV":
-        lines = head_of(content, HEAD)
+        lines = first_lines(names[0], content, HEAD)
         empty = not any(is_row(cells_of(line, separator)) for line in lines for separator in SEPARATORS)
     else:
         empty = _rows_of(names[0], content).is_empty()
@@ -201,7 +201,7 @@ def _dialect(
     facts: Facts = {}
     csv = None
     if format_of(name) == "CSV":
-        csv, rows = csv_of(head_of(content, HEAD), of_paths)
+        csv, rows = csv_of(first_lines(name, content, HEAD), of_paths)
         facts["csv"] = None if csv == ONE_HEADER else csv.model_dump()
     else:
         rows = _rows_of(name, content)

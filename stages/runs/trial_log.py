@@ -142,16 +142,23 @@ def openings_of(source: str) -> dict[str, str]:
 
 def earlier_openings(source: str) -> dict[str, str]:
     """Opening -> the commit that first opened the holdout of `source` with it, oldest first."""
+    openings: dict[str, str] = {}
+    for (of, _), name, commit in committed_openings():
+        if of == source:
+            openings.setdefault(name, commit)
+    return openings
+
+
+def committed_openings() -> Iterator[tuple[tuple[str, str], str, str]]:
+    """Source and study, opening and commit, of every commit that changed what is opened, oldest first."""
     # What a merge discards was seen all the same.
     every = ("--all", "--full-history", "-m", "--reverse", "--topo-order")
     changed = git("log", *every, "--format=%H", f"-G{OPENED}", "--", str(PARAMS))
-    openings: dict[str, str] = {}
     for commit in dict.fromkeys(changed.split()):
         document = _params_at(commit)
-        if document.get("source", {}).get("name") == source:
-            for name in _opened_by(document.get("split", {}).get("open_holdout")):
-                openings.setdefault(name, commit[:10])
-    return openings
+        family = (document.get("source", {}).get("name", ""), document.get("report", {}).get("study", ""))
+        for name in _opened_by(document.get("split", {}).get("open_holdout")):
+            yield family, name, commit[:10]
 
 
 def _opened_by(open_for: Any) -> Iterator[str]:

@@ -110,8 +110,14 @@ def _by_name(rows: pl.DataFrame) -> dict[str, str]:
     }
     if {"date", "time"} <= {*plain}:
         date, time = rows[plain["date"]], rows[plain["time"]]
-        in_parts = date.dtype in (pl.String, pl.Date) and time.dtype in (pl.String, pl.Time)
-        if in_parts and ":" not in _first(date) and not INSTANT.match(_first(time)):
+        apart = ":" not in _first(date) and not any(INSTANT.match(_first(part)) for part in (date, time))
+        numbers = date.dtype.is_integer() or time.dtype.is_integer()
+        if apart and numbers and found.get("ts") in (date.name, time.name):
+            raise DataContractError(
+                f"columns {date.name!r} and {time.name!r} hold {date.dtype} and {time.dtype}: write days and times as "
+                "text at the source."
+            )
+        if apart and date.dtype in (pl.String, pl.Date) and time.dtype in (pl.String, pl.Time):
             found.pop("ts", None)
             found |= {"date": plain["date"], "time": plain["time"]}
     return found

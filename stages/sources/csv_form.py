@@ -110,10 +110,13 @@ def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
         )
     if not fitting:
         others = texts.filter(~texts.is_in(odd.implode()))
-        known = f", and {others[0]!r} another" if len(others) else ""
+        if len(others):  # no single source.stamp_format fits them
+            raise DataContractError(
+                f"the stamp {odd[0]!r} has an unknown format, and {others[0]!r} another: write them in one form at the "
+                "source."
+            )
         raise DataContractError(
-            f"the stamp {odd[0]!r} has an unknown format{known}: set source.stamp_format, for example to %m/%d/%Y "
-            "%H:%M."
+            f"the stamp {odd[0]!r} has an unknown format: set source.stamp_format, for example to %m/%d/%Y %H:%M."
         )
     return min(fitting)[-1], ZONES[ending.strip()] if ending else None
 

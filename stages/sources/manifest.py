@@ -8,14 +8,17 @@ symbol, period and uri; several files may hold parts of one period.
 """
 
 from collections import defaultdict
+from datetime import date, datetime, time
 from typing import Any
 
+import polars as pl
 from pydantic import BaseModel, ValidationError
 
 from stages.errors import DataContractError, shorten
 from stages.params.path_template import months
 from stages.params.source import SourceParams
 from stages.params.universe import UniverseParams
+from stages.tables.market import NEW_YORK
 
 
 class _File(BaseModel):
@@ -37,6 +40,7 @@ class _Listing(BaseModel):
 
 
 SCHEMA_VERSION = 1
+CLOSE = time(16)
 RENEW = "`make refresh` lists the source again"
 
 
@@ -80,11 +84,11 @@ def place_of(file: dict[str, Any]) -> str:
 
 
 def _files(listed: list[dict[str, Any]], source: SourceParams, universe: UniverseParams) -> list[dict[str, Any]]:
-    wanted = months(source.uri_template or "", universe.first_session, universe.last_session)
-    first, last = str(universe.first_session), str(universe.last_session)
+    template, first, last = source.uri_template or "", universe.first_session, universe.last_session
+    wanted, end = months(template, first, last), _close_of(last, source)
     found = defaultdict(list)
     for file in listed:
-        if first <= file.get("day", first) <= last:
+        if str(first) <= file.get("day", str(end)) <= str(end):
             found[file["symbol"], file["month"]].append(file)
     symbols: tuple[str | None, ...] = (None,) if source.many_in_a_file else universe.all_symbols
     known = sorted({file["symbol"] for file in listed if file["symbol"]})
@@ -101,7 +105,15 @@ def _files(listed: list[dict[str, Any]], source: SourceParams, universe: Univers
                 f"universe.first_session ({universe.first_session}) and universe.last_session "
                 f"({universe.last_session}), or get the files; {RENEW}."
             )
-    return [file for symbol in symbols for month in wanted for file in sorted(found[symbol, month], key=_order)]
+    read = months(template, first, end)
+    return [file for symbol in symbols for month in read for file in sorted(found[symbol, month], key=_order)]
+
+
+def _close_of(session: date, source: SourceParams) -> date:
+    """The day on which a session closes on the vendor's clock, by which files are dated: in Tokyo the next one."""
+    close = pl.Series([datetime.combine(session, CLOSE)]).dt.replace_time_zone(NEW_YORK)
+    day: date = close.dt.convert_time_zone(source.zone or NEW_YORK).dt.date()[0]
+    return day
 
 
 def _order(file: dict[str, Any]) -> tuple[str, ...]:

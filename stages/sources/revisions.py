@@ -128,9 +128,13 @@ def revision(before: pl.DataFrame, after: pl.DataFrame, vendor: Vendor) -> Revis
 
 
 def of_period(bars: pl.DataFrame, period: str | None, vendor: Vendor) -> pl.DataFrame:
-    """The rows that a file of this day, month or year (or of everything) may hold, by their date in New York."""
-    day = _local(bars.schema[vendor.ts], vendor).dt.strftime("%Y-%m-%d")
-    return bars.filter(day.str.starts_with(period or ""))
+    """The rows that a file of this day, month or year (or of everything) may hold, by their date in `source.zone`.
+
+    Where none is stated, files are dated in New York.
+    """
+    local = _local(bars.schema[vendor.ts], vendor)
+    local = local.dt.convert_time_zone(vendor.zone) if vendor.zone else local
+    return bars.filter(local.dt.strftime("%Y-%m-%d").str.starts_with(period or ""))
 
 
 def _regular(frame: pl.DataFrame, vendor: Vendor) -> pl.DataFrame:

@@ -268,6 +268,23 @@ def test_months_that_a_restored_run_opened_are_on_the_log_though_its_book_is_sea
     assert [(one.opening, one.month) for one in log(project).entries() if one.opening] == [("s0", "2025-02")]
 
 
+def test_an_opening_that_git_records_counts_where_its_tables_are_gone_and_it_was_taken_back(project):
+    """As on the page: a fresh clone said of an opened study that it was opened for nobody."""
+    assert ", 0 openings of a holdout" in project.run("trials")
+    for opened in ("s00000000abc", "null"):
+        state_opening(project, opened)
+    said = project.run("trials")
+    assert ", 1 opening of a holdout" in said
+    family = project.params()["source"]["name"], project.params()["report"]["study"]
+    assert "source {}, study {}: 0 variants, opened for s00000000abc".format(*family) in said
+
+
+def state_opening(project, strategy: str) -> None:
+    path = project.path / "params.yaml"
+    path.write_text(re.sub(r"open_holdout: .*", f"open_holdout: {strategy}", path.read_text()))
+    project.git("commit", "-qam", strategy)
+
+
 def test_tables_that_are_gone_are_told(project):
     digests = recorded_run(project, ["a"], "b")
     gone = digests[RANKING]

@@ -4,6 +4,7 @@ import gzip
 import sys
 from collections.abc import Callable, Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from stages.configuration.compose import compose
 from stages.errors import ConfigurationError, DataContractError
 from stages.fetching.bars import bars_to_fetch
 from stages.fetching.files import files_of
-from stages.fetching.formats import scan
+from stages.fetching.formats import collect, scan
 from stages.fetching.look import MANY, MOST_TRADED, look
 from stages.io.partitions import Partition, Writer
 from stages.params.quality import DialectParams
@@ -27,6 +28,7 @@ from tests.quality.deliveries import QUALITY
 from tests.sources.dialects import source
 from tests.sources.vendors import BARS, CALENDAR, SYMBOLS, VENDORS, databento_dbn
 
+SKIPPED = b"\x50\x2a\x4d\x18\x04\x00\x00\x00seek"  # a frame of zstd that holds none of the content
 PRESETS = {
     "massive": "massive",
     "databento_csv": "databento_csv",
@@ -169,6 +171,20 @@ def test_dbn_files_are_read_by_databentos_own_library(tmp_path: Path) -> None:
     stated["uri_template"] = f"{tmp_path}/*{{yyyy}}{{mm}}{{dd}}.ohlcv-1m.dbn"
     require_the_same_bars(SourceParams(**stated), tmp_path)
     require_the_same_bars(look(str(tmp_path)).source, tmp_path)
+
+
+def test_a_damaged_dbn_file_is_one_sentence_and_none_that_is_cut_off_is_read(tmp_path: Path) -> None:
+    """At every place of the last records, among them their boundaries, and within the packed file."""
+    pytest.importorskip("databento", reason="the optional extra dbn is not installed")
+    databento_dbn(tmp_path)
+    content = min(tmp_path.iterdir()).read_bytes()
+    packed = b"".join((zstandard.compress(content[:5_000]), SKIPPED, zstandard.compress(content[5_000:])))
+    whole = [collect("x.dbn.zst", partial(scan, "x.dbn.zst", one, source())).height for one in (content, packed)]
+    assert whole[0] == whole[1] > 0
+    cut = [content[:-size] for size in (1, 8, 55)] + [packed[: int(len(packed) * share)] for share in (0.3, 0.6, 0.9)]
+    for damaged in (*cut, b"no DBN at all", content[:20] + bytes([255]) * 20 + content[40:]):
+        with pytest.raises(DataContractError, match=r"^x\.dbn\.zst is not readable as DBN \(.+\): get it again from"):
+            collect("x.dbn.zst", partial(scan, "x.dbn.zst", damaged, source()))
 
 
 def test_without_that_library_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,3 +107,20 @@ SYNTHETIC = {
 def test_a_source_that_says_nonsense_is_refused(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         source(**changes)
+
+
+@pytest.mark.parametrize(("zone", "days"), [(None, 3), ("UTC", 3), ("America/New_York", 3), ("Asia/Tokyo", 4)])
+def test_files_that_a_far_clock_dates_are_read_to_the_close_of_the_last_session(zone: str | None, days: int) -> None:
+    """16:00 in New York on Wednesday 31 January is 06:00 in Tokyo on Thursday 1 February, also of another month."""
+    by_day = "bars/{symbol}_{yyyy}-{mm}-{dd}.parquet"
+    listed = [file("AAPL", day[:7]) | {"day": day} for day in ("2024-01-29", "2024-01-30", "2024-01-31", "2024-02-01")]
+    listed.append(file("AAPL", "2024-02") | {"day": "2024-02-02"})
+    span = universe("AAPL", last="2024-01-31")
+    stated = source(uri_template=by_day, zone=zone)
+    assert [one["day"] for one in select(listing_of(stated, listed), stated, span)["files"]] == [
+        one["day"] for one in listed[:days]
+    ]
+    stated = source(uri_template=TEMPLATE, zone=zone)
+    read = select(listing_of(stated, LISTED), stated, span)["files"]
+    assert [one["month"] for one in read] == ["2024-01", "2024-02"][: days - 2]
+    select(listing_of(stated, LISTED[1::3]), stated, span)  # the month of that afternoon alone is left to the gate

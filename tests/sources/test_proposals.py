@@ -291,8 +291,22 @@ def test_the_form_of_a_stamp_is_the_one_that_all_fit_and_that_leads_to_trading_d
 
 
 def test_stamps_of_two_forms_are_told_with_one_of_each() -> None:
-    with pytest.raises(DataContractError, match=r"'2024/01/02' has an unknown format, and '01/0[23]/2024 09:30' anoth"):
+    with pytest.raises(
+        DataContractError, match=r"'2024/01/02' has an unknown format, and '01/0[23]/2024.* another: write"
+    ):
         stamp_format_of(pl.Series(["01/02/2024 09:30", "01/03/2024 09:30", "2024/01/02"]))
+
+
+@pytest.mark.parametrize(("day", "clock"), [(20240131, 930), ("2024-01-31", 93000), (20240131, "09:30")])
+def test_whole_numbers_for_a_day_or_a_time_are_told_as_that(day: int | str, clock: int | str) -> None:
+    """Where a file declares them, as parquet does: one of the two was taken for the whole stamp."""
+    rows = pl.DataFrame({"date": [day] * 2, "time": [clock] * 2}).with_columns(
+        open=1.0, high=2.0, low=1.0, close=2.0, volume=1
+    )
+    with pytest.raises(DataContractError, match=r"^columns 'date' and 'time' hold .*: write days and times as text at"):
+        columns_of(rows)
+    beside = columns_of(rows.with_columns(datetime=pl.lit("2024-01-31 09:30")))
+    assert beside.aliases == {"datetime": "ts"}
 
 
 def test_a_number_that_is_no_stamp_is_told_as_that() -> None:

@@ -113,6 +113,14 @@ def test_the_rows_of_a_month_are_those_of_its_dates_in_new_york() -> None:
     assert of_period(both, None, VENDOR).equals(both)
 
 
+def test_the_rows_of_a_day_on_a_far_clock_are_those_of_its_dates_there() -> None:
+    """The session of 4 March is open from 23:30 to 06:00 of the next day in Tokyo."""
+    at = ("2024-03-04 23:59", "2024-03-05 00:01", "2024-03-05 23:59")
+    stamps = [datetime.fromisoformat(one) for one in at]
+    rows, tokyo = pl.DataFrame({"t": stamps, "c": [1.0, 2.0, 3.0]}), Vendor("t", "c", "Asia/Tokyo")
+    assert of_period(rows, "2024-03-05", tokyo)["c"].to_list() == [2.0, 3.0]
+
+
 def test_hours_that_no_study_reads_and_the_order_of_rows_are_no_revision() -> None:
     """22:30 UTC is after the close; a row that is there twice is there."""
     evening = bars().head(1).with_columns(pl.col("t").dt.offset_by("8h"), c=pl.lit(1.0))
