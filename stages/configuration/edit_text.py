@@ -1,8 +1,8 @@
 """One value of a YAML text set, added or removed; every other character of the text stays as it is.
 
-A place is the names of keys from the outside in, the last one that of the value; on the way an entry of a list is named
-by its number. What was not there goes behind the last of its mapping or list. Where a value is that of another place (`*alias`) it is stated anew here, and
-the other place keeps its own.
+A place is the names of keys from the outside in, the last one that of the value; on the way, an entry of a list is
+named by its number. What was not there goes behind the last of its mapping or list. Where a value is that of another
+place (`*alias`) it is stated anew here, and the other place keeps its own.
 *Errors*: `yaml.YAMLError` for a text that is no YAML, or whose top is no mapping.
 """
 
