@@ -4,7 +4,7 @@
 independently, from `source.zone`, `source.unit` and `source.bar_label` only, so that a mistake in the gate's reading is
 found and not repeated.
 *Units*: in a scrambled future prices fall by a tenth to a half and then move by about 0.2 % a bar; the four prices of a
-bar move together, so it stays a possible bar. A rise could pass `quality.max_price`. Some bars are missing.
+bar move together, so it stays a possible bar. A rise could exceed `quality.max_price`. Some bars are missing.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ import polars as pl
 from stages.params.quality import DialectParams
 from stages.tables.market import PRICES
 
-LEFT = (0.5, 0.9)
+SHARE_LEFT = (0.5, 0.9)
 PRICE_NOISE, VOLUME_NOISE = 0.002, 0.3
 ABSENT = 0.02
 
@@ -75,7 +75,7 @@ FUTURES: dict[str, Future] = {"scrambled": scrambled, "cut": cut}
 def _scramble(world: World, symbol: str, instant: datetime, rng: np.random.Generator) -> pl.DataFrame:
     frame = world.bars[symbol]
     later = (world.known_at(symbol) > instant).fill_null(value=False)
-    price = rng.uniform(*LEFT) * np.exp(rng.normal(0, PRICE_NOISE, frame.height))
+    price = rng.uniform(*SHARE_LEFT) * np.exp(rng.normal(0, PRICE_NOISE, frame.height))
     volume = np.exp(rng.normal(0, VOLUME_NOISE, frame.height))
     factors = [(world.vendors(name, symbol), price) for name in PRICES] + [(world.vendors("volume", symbol), volume)]
     return frame.with_columns(

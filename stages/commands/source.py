@@ -19,7 +19,7 @@ from stages.errors import ConfigurationError, DataContractError, PipelineError
 from stages.fetching.bars import parts_in
 from stages.fetching.files import files_of, read_files
 from stages.fetching.listing import listing_path, read_listing, write_listing
-from stages.fetching.listing_history import earlier
+from stages.fetching.listing_history import earlier, last_run
 from stages.io.clock import SystemClock
 from stages.io.settings import read_params
 from stages.io.terminal import say
@@ -82,10 +82,11 @@ def _sentences(
         if files:
             yield f"{title}: {', '.join(months_of(files))}"
     listed = {file["uri"]: file for file in before}
+    read = last_run() if found.revised else {}
     for file in found.revised:  # so much is in memory at a time
         [(_, content)] = read_files([file])
         named, of = months_of([file])[0], [file["symbol"]] if file["symbol"] else symbols
-        had, has = earlier(listed[file["uri"]], of, source), parts_in(file, content, source, of)
+        had, has = earlier(listed[file["uri"]], of, source, read), parts_in(file, content, source, of)
         told = {one: _change(file, had.get(one), has.get(one), Vendor.of(source, one)) for one in of}
         for symbol, change in told.items():
             if change:

@@ -67,8 +67,9 @@ def _show(entries: Sequence[Entry], strategies: Mapping[str, str]) -> None:
         tried.setdefault(entry.family, set()).update(entry.variants)
         opened.setdefault(entry.family, set()).update({entry.opening} - {None})  # type: ignore[arg-type]
     for family, opening, _ in committed_openings():
+        strategy = opening.split()[0]
         tried.setdefault(family, set())
-        opened.setdefault(family, set()).add(strategies.get(strategy := opening.split()[0], strategy))
+        opened.setdefault(family, set()).add(strategies.get(strategy, strategy))
     variants, openings = (sum(map(len, found.values())) for found in (tried, opened))
     studies = len({entry.worth for entry in entries} - {None})
     opened_so = count(openings, "opening")

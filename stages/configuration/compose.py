@@ -98,7 +98,7 @@ def _in_a_sentence(error: Exception) -> str:
 
 
 def _file_of(error: Exception) -> str:
-    """The file of conf/ that no one can load for this reason, with a colon; empty where its text names one or none."""
+    """The file of conf/ that cannot be loaded for this reason, with a colon; empty where the error names it already."""
     for path in sorted(CONF.rglob("*.yaml")) if str(CONF) not in str(error) else ():
         try:
             OmegaConf.load(path)

@@ -1,8 +1,8 @@
 """One value of a YAML text set, added or removed; every other character of the text stays as it is.
 
-A place is the names of keys from the outside in; an entry of a list is named by its number. What was not there goes
-behind the last of its mapping or list. Where a value is that of another place (`*alias`) it is stated anew here, and
-the other place keeps its own.
+A place is the names of keys from the outside in, the last one that of the value; on the way, an entry of a list is
+named by its number. What was not there goes behind the last of its mapping or list. Where a value is that of another
+place (`*alias`) it is stated anew here, and the other place keeps its own.
 *Errors*: `yaml.YAMLError` for a text that is no YAML, or whose top is no mapping.
 """
 
@@ -13,9 +13,12 @@ from typing import Any, NamedTuple
 import yaml
 from omegaconf import OmegaConf
 
+from stages.io.settings import COMPILED
+
 ABSENT = "(absent)"
 LINE_WIDTH, SHORTEST_LINE = 118, 40
 ALIAS = re.compile(r"\*[^\s,\[\]{}]+")
+MARK = "\ufeff"  # some editors begin a file in UTF-8 with it
 ANCHOR = re.compile(r"&[^\s,\[\]{}]+")
 Place = Sequence[str | int]
 
@@ -30,7 +33,9 @@ def read(text: str) -> dict[str, Any]:
 
 def with_value(text: str, place: Place, value: Any) -> str:
     """The text with this value in this place; without its key if the value is `ABSENT`."""
-    document, node = _Text(text), yaml.compose(text, yaml.SafeLoader)
+    if text.startswith(MARK):  # of which not every parser counts the place
+        return MARK + with_value(text[1:], place, value)
+    document, node = _Text(text), yaml.compose(text, COMPILED)
     if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):  # comments alone
         return text if value == ABSENT else document.behind(len(text), _lines(place, value, 0))
     if not isinstance(node, yaml.MappingNode):
@@ -148,7 +153,10 @@ class _Text(str):
 
 
 def _held(node: yaml.Node) -> Any:
-    return yaml.SafeLoader("").construct_object(node, deep=True)
+    """A mapping as Hydra reads it (1e-6 as a number); of another node nothing stays."""
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    return OmegaConf.to_container(OmegaConf.create(yaml.serialize(node, Dumper=yaml.SafeDumper)))
 
 
 def _changed(held: Any, place: Place, value: Any) -> Any:

@@ -213,11 +213,13 @@ def _unpacked(content: bytes) -> bytes:
     """A file without its zstd frames, each of which must be whole: readers of a stream take a cut for its end."""
     if content[:4] != ZSTD:
         return content
-    whole = b""
-    while content:
-        frame = zstandard.ZstdDecompressor().decompressobj()
-        whole += frame.decompress(content)
-        if not frame.eof:
-            raise ValueError("incomplete frame")
-        content = frame.unused_data
-    return whole
+    parts, frame = [], zstandard.ZstdDecompressor().decompressobj()
+    for at in range(0, len(content), HEAD_BYTES):
+        piece = content[at : at + HEAD_BYTES]  # what follows a frame is copied, so only a little at a time
+        while piece:
+            frame = zstandard.ZstdDecompressor().decompressobj() if frame.eof else frame
+            parts.append(frame.decompress(piece))
+            piece = frame.unused_data
+    if not frame.eof:
+        raise ValueError("incomplete frame")
+    return b"".join(parts)

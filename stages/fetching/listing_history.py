@@ -59,18 +59,29 @@ def _versions(path: Path) -> Iterator[tuple[str, str, str]]:
 
 MANIFEST = Path("artifacts/list_source/manifest.json")
 FETCHED = Path("artifacts/fetch_bars/bars")
+Place = tuple[str | None, str | None, str | None]
+FilesByPlace = dict[Place, list[dict[str, Any]]]
 
 
-def earlier(file: dict[str, Any], symbols: Sequence[str], source: SourceParams) -> dict[str, pl.DataFrame]:
+def last_run() -> FilesByPlace:
+    """The files that the last run read, by symbol and period."""
+    found: FilesByPlace = {}
+    for file in read_json(MANIFEST)["files"] if FETCHED.exists() and MANIFEST.exists() else []:
+        found.setdefault(_place(file), []).append(file)
+    return found
+
+
+def earlier(
+    file: dict[str, Any], symbols: Sequence[str], source: SourceParams, read: FilesByPlace
+) -> dict[str, pl.DataFrame]:
     """The rows of each symbol in an earlier version of a file, without a column where it had none.
 
-    A symbol is left out whose rows are gone, or among those of other files.
+    `read` is of the last run. A symbol is left out whose rows are gone, or among those of other files.
     """
     if (content := kept(file)) is not None:
         parts = parts_in(file, content, source, symbols)
         return {symbol: parts.get(symbol, pl.DataFrame()) for symbol in symbols}
-    read = read_json(MANIFEST)["files"] if FETCHED.exists() and MANIFEST.exists() else []
-    if [one for one in read if _holds_the_same(one, file)] != [file]:
+    if read.get(_place(file)) != [file]:
         return {}
     fetched = {symbol: FETCHED / f"{symbol}.parquet" for symbol in symbols}
     return {
@@ -84,6 +95,5 @@ def _of_file(file: dict[str, Any], bars: pl.DataFrame, vendor: Vendor) -> pl.Dat
     return of_period(bars, file.get("day") or file["month"], vendor) if vendor.has_stamps(bars) else bars
 
 
-def _holds_the_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two listed files hold rows of the same symbol and period."""
-    return all(one.get(key) == other.get(key) for key in ("symbol", "month", "day"))
+def _place(file: dict[str, Any]) -> Place:
+    return file.get("symbol"), file.get("month"), file.get("day")

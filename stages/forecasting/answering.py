@@ -59,10 +59,12 @@ def require_past_moves(
         bars, moves = (np.append(0, np.cumsum(each)) for each in (lengths, np.maximum(lengths - horizon_min, 0)))
         first, stop = (np.searchsorted(days, rows[name].to_numpy()) for name in ("history_first", "session"))
         past_rows = (rows["rows_sent"] - rows["m0"] - 1).to_numpy()
-        first = np.maximum(first + (past_rows < bars[stop] - bars[first]), stop - sessions)
+        begins_late = past_rows < bars[stop] - bars[first]  # the first session sent is not complete
+        first = np.maximum(first + begins_late, stop - sessions)
         held = moves[stop] - moves[np.minimum(first, stop)]
-        if (held < FEWEST_MOVES).any():
-            at = int(np.argmax(held < FEWEST_MOVES))
+        too_few = held < FEWEST_MOVES
+        if too_few.any():
+            at = int(np.argmax(too_few))
             raise too_few_moves(str(symbol), rows["snapshot_utc"][at], int(held[at]), horizon_min)
 
 

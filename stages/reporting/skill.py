@@ -128,13 +128,13 @@ def _by_horizon(record: Record) -> Iterator[Figure]:
         for entry in record.scores("cells")
         if entry["symbol"] in record.shown
     ]
+    best = min((one for one in entries if one["value"] is not None), key=lambda one: one["value"], default=None)
+    if best is None:
+        return
     threshold = record.config["gates"]["rmae_lt"]
     marks = by_horizon(record, entries, "symbol", record.symbols, ".3f", title="rMAE", scale=alt.Scale(zero=False))
     lines = level(1.0, "persistence", axis="x") + level(threshold, f"gate {threshold:g}", axis="x", row=1)
     height = max(HEIGHT, ROW_HEIGHT * len(entries))
-    best = min((one for one in entries if one["value"] is not None), key=lambda one: one["value"], default=None)
-    if best is None:
-        return
     found = f"Lowest: {best['symbol']} at {best['horizon']}, {number(best['value'])}."
     yield Figure(
         "skill-horizon",

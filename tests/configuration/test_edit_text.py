@@ -1,6 +1,7 @@
 """A value set in the text of a YAML file: Hydra reads exactly that, and every other character stays."""
 
 import io
+import time
 from typing import Any
 
 import pytest
@@ -86,6 +87,26 @@ def test_nothing_else_changes(place, value, old, new):
         text = TEXT.replace("\n", ending)
         wanted = TEXT.replace(old, new, 1).replace("\n", ending)
         assert with_value(text, place, value) == wanted
+
+
+def test_what_stays_of_a_shared_value_is_read_as_before():
+    text = "a: &x\n  tick: 1e-6\n  day: 2024-01-02\n  gone: 2\nb: *x\n"
+    edited = load(with_value(text, ("b", "gone"), 3))
+    assert edited["b"] == edited["a"] | {"gone": 3}
+
+
+def test_the_mark_at_the_beginning_of_a_file_stays():
+    for value, rest in ((7, "a: 7\nb: 2\n"), (ABSENT, "b: 2\n")):
+        assert with_value("\ufeffa: 1\nb: 2\n", ("a",), value) == f"\ufeff{rest}"
+
+
+def test_many_values_of_a_long_file_take_no_minutes():
+    text = "costs:\n" + "".join(f"  SYM{number}: {{tick: 0.01, spread: 1.0}}\n" for number in range(500))
+    begun = time.process_time()
+    for number in range(0, 500, 10):
+        text = with_value(text, ("costs", f"SYM{number}", "tick"), 0.05)
+    assert time.process_time() - begun < 2
+    assert text.count("0.05") == 50
 
 
 @pytest.mark.parametrize("comments", ["", "# @package _global_\n# mine\n", "---\n# mine\n", "# mine"])

@@ -10,7 +10,7 @@ import pytest
 import zstandard
 
 from stages.errors import DataContractError
-from stages.fetching.formats import collect, scan
+from stages.fetching.formats import _unpacked, collect, scan
 from stages.fetching.look import look
 from tests.sources.dialects import source
 
@@ -49,3 +49,13 @@ def test_a_packed_text_file_with_one_wrong_byte_anywhere_is_one_sentence_to_the_
             collect(path.name, lambda content=damaged: scan(path.name, content, source()))
         with suppress(DataContractError):
             look(str(path))
+
+
+def test_a_file_of_many_packed_frames_is_unpacked_whole_or_not_at_all():
+    """As of a writer that packs block by block: what follows a frame was copied for each, for minutes."""
+    block, skippable = os.urandom(3_000), b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
+    packed = zstandard.compress(block) * 3_000 + skippable
+    assert _unpacked(packed) == block * 3_000
+    for size in (1, 14):
+        with pytest.raises(ValueError, match="incomplete frame"):
+            _unpacked(packed[:-size])
