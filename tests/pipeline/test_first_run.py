@@ -33,8 +33,8 @@ def test_one_command_leads_from_a_folder_to_a_verdict_and_each_sentence_on_the_w
     taken = fresh.sh("make first-run PRESET=mine URI=../bars", code=2)
     assert "conf/preset/mine.yaml exists: edit it, then `make use PRESET=mine`" in taken
 
-    fresh.sh("sed -i 's/unit: \"s\"/unit: null/' conf/preset/mine.yaml")
+    fresh.sh("sed -i 's/unit: s$/unit: null/' conf/preset/mine.yaml")
     refused = fresh.sh("make check-data", code=2)
     assert "set source.unit, for example to s: 1727789400 is 2024-10-01 13:30:00 UTC" in refused
-    fresh.sh("sed -i 's/unit: null/unit: \"s\"/' conf/preset/mine.yaml")
+    fresh.sh("sed -i 's/unit: null$/unit: s/' conf/preset/mine.yaml")
     assert "check_data: verdict=pass" in fresh.sh("make check-data") + fresh.sh("dvc repro -f check_data")
