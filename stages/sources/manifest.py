@@ -40,7 +40,7 @@ class _Listing(BaseModel):
 
 
 SCHEMA_VERSION = 1
-CLOSE = time(16)
+OPEN, CLOSE = time(9, 30), time(16)
 RENEW = "`make refresh` lists the source again"
 
 
@@ -84,8 +84,9 @@ def place_of(file: dict[str, Any]) -> str:
 
 
 def _files(listed: list[dict[str, Any]], source: SourceParams, universe: UniverseParams) -> list[dict[str, Any]]:
-    template, first, last = source.uri_template or "", universe.first_session, universe.last_session
-    wanted, end = months(template, first, last), _close_of(last, source)
+    template = source.uri_template or ""
+    first, last = (_dated(session, OPEN, source) for session in (universe.first_session, universe.last_session))
+    wanted, end = months(template, first, last), _dated(universe.last_session, CLOSE, source)
     found = defaultdict(list)
     for file in listed:
         if str(first) <= file.get("day", str(end)) <= str(end):
@@ -109,10 +110,10 @@ def _files(listed: list[dict[str, Any]], source: SourceParams, universe: Univers
     return [file for symbol in symbols for month in read for file in sorted(found[symbol, month], key=_order)]
 
 
-def _close_of(session: date, source: SourceParams) -> date:
-    """The day on which a session closes on the vendor's clock, by which files are dated: in Tokyo the next one."""
-    close = pl.Series([datetime.combine(session, CLOSE)]).dt.replace_time_zone(NEW_YORK)
-    day: date = close.dt.convert_time_zone(source.zone or NEW_YORK).dt.date()[0]
+def _dated(session: date, clock: time, source: SourceParams) -> date:
+    """The day on the vendor's clock, by which files are dated, at a time in New York: at the close in Tokyo the next."""
+    instant = pl.Series([datetime.combine(session, clock)]).dt.replace_time_zone(NEW_YORK)
+    day: date = instant.dt.convert_time_zone(source.zone or NEW_YORK).dt.date()[0]
     return day
 
 

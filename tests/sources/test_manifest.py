@@ -1,5 +1,6 @@
 """The listing is a lock: what it does not name is not read, and what it lacks is said."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -124,3 +125,13 @@ def test_files_that_a_far_clock_dates_are_read_to_the_close_of_the_last_session(
     read = select(listing_of(stated, LISTED), stated, span)["files"]
     assert [one["month"] for one in read] == ["2024-01", "2024-02"][: days - 2]
     select(listing_of(stated, LISTED[1::3]), stated, span)  # the month of that afternoon alone is left to the gate
+
+
+def test_where_a_session_lies_wholly_on_the_next_date_the_files_of_its_own_are_not_asked_for() -> None:
+    """Wednesday 31 January, 09:30 to 16:00 in New York, is Thursday 1 February, 03:30 to 10:00, in Auckland."""
+    stated = source(uri_template=TEMPLATE, zone="Pacific/Auckland")
+    span = universe("AAPL", last="2024-01-31").model_copy(update={"first_session": date(2024, 1, 31)})
+    february = [file("AAPL", "2024-02")]
+    assert select(listing_of(stated, february), stated, span)["files"] == february
+    with pytest.raises(DataContractError, match="no file of AAPL for 2024-02"):
+        select(listing_of(stated, LISTED[1::3][1:]), stated, span)
