@@ -249,9 +249,10 @@ def test_another_question_draws_other_paths():
 
 
 def test_the_usual_size_of_half_hours_by_hand():
-    """3 and 5 bp in the first, nothing in the third; the ten others take the size of all: sqrt((9 + 25) / 4)."""
-    sizes = usual_size(np.array([3.0, -5.0, 0.0, 0.0]), np.array([0, 0, 2, 2], dtype=np.int32))
-    assert sizes.tolist() == pytest.approx([17**0.5, 8.5**0.5, 1e-3, *[8.5**0.5] * 10])
+    """3 and 5 bp in the first, nothing in the third, one of 7 in the fifth; the ten others take the size of all."""
+    sizes = usual_size(np.array([3.0, -5.0, 0.0, 0.0, 7.0]), np.array([0, 0, 2, 2, 4], dtype=np.int32))
+    of_all = ((9 + 25 + 49) / 5) ** 0.5
+    assert sizes.tolist() == pytest.approx([17**0.5, of_all, 1e-3, of_all, 7.0, *[of_all] * 8])
 
 
 def test_the_weighted_variance_by_hand():

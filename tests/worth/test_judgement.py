@@ -9,6 +9,7 @@ import pytest
 
 from stages.tables.forecasts import is_untrained
 from stages.worth.judgement import _round, judge_worth, last_weights
+from stages.worth.price_of_evidence import sessions_to_know
 from stages.worth.series import cells_of, terms_of
 from stages.worth.verdict import judge
 from tests.scoring.simulated import FIRST_DAY
@@ -115,6 +116,8 @@ def test_what_a_call_earned_is_of_the_days_that_decided_alone():
     assert money["state"] == "WORTH IT"
     decided = judge(sides.money.net, replace(terms_of(priced), delta=0.0, s0=sides.money.sd)).days
     assert decided < DAYS
+    net = sides.money.net[:decided]
+    assert money["sessions_needed"] == sessions_to_know(net.mean(), net.std(ddof=1))
     later = pl.int_range(pl.len()) >= decided
     calls = sides.money.calls.with_columns(calls=pl.when(later).then(400).otherwise("calls"))
     gross = sides.money.gross.copy()
