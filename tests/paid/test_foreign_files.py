@@ -57,7 +57,7 @@ def test_a_foreign_file_stops_no_purchase_and_is_no_damage(
 
 def test_a_new_standing_limit_holds_whatever_lies_beside_it(contexts: ContextFactory, clock: Any):
     objects = contexts.context(clock).ledger.objects
-    for name in ("9999.json", "Thumbs.db", "0000.json~"):
+    for name in ("9990.json", "9999.json", "Thumbs.db", "0000.json~"):  # of those between, somebody deleted the notes
         objects.create(f"budget/limits/{name}", b'{"per_day": 7}')
     for per_day in (3, 5):
         set_standing_limit(objects, per_day, clock)
