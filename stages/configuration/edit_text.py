@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 from omegaconf import OmegaConf
 
-from stages.io.settings import COMPILED
+from stages.io.settings import COMPILED, require_shallow
 
 ABSENT = "(absent)"
 LINE_WIDTH, SHORTEST_LINE = 118, 40
@@ -35,6 +35,7 @@ def with_value(text: str, place: Place, value: Any) -> str:
     """The text with this value in this place; without its key if the value is `ABSENT`."""
     if text.startswith(MARK):  # of which not every parser counts the place
         return MARK + with_value(text[1:], place, value)
+    require_shallow(text)
     document, node = _Text(text), yaml.compose(text, COMPILED)
     if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):  # comments alone
         return text if value == ABSENT else document.behind(len(text), _lines(place, value, 0))

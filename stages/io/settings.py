@@ -82,11 +82,11 @@ COMPILED: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # far faster, whe
 
 def parse_yaml(text: str) -> Any:
     """What a YAML text holds: `yaml.safe_load`."""
-    _require_shallow(text)
+    require_shallow(text)
     return yaml.load(text, COMPILED)  # noqa: S506  # both loaders are safe
 
 
-def _require_shallow(text: str) -> None:
+def require_shallow(text: str) -> None:
     """*Errors*: `yaml.YAMLError` for a text of more than `DEEPEST` levels."""
     indents = (len(line) - len(line.lstrip(LEVELS)) for line in text.splitlines())
     if max(indents, default=0) + text.count("[") + text.count("{") < DEEPEST:
@@ -122,7 +122,7 @@ def parse_dvc_yaml(text: str) -> Any:
         for versions, tag, pattern, first in implicit_resolvers:
             if (1, 2) in versions:
                 _Yaml12.add_implicit_resolver(tag, pattern, first)
-    _require_shallow(text)
+    require_shallow(text)
     return yaml.load(text, _Yaml12)  # noqa: S506  # it is a safe loader
 
 

@@ -9,7 +9,7 @@ minutes), TS6 (rows on a holiday), TS7 (no row in any session). The label is jud
 """
 
 from dataclasses import dataclass
-from datetime import time, timedelta
+from datetime import timedelta
 from typing import Literal
 
 import polars as pl
@@ -19,11 +19,10 @@ from stages.params.quality import DialectParams
 from stages.params.source import ticker_on
 from stages.quality.verdicts import HardFailure
 from stages.tables.contract import UTC_MICROSECONDS
-from stages.tables.market import NEW_YORK, PRICES
+from stages.tables.market import NEW_YORK, PRICES, REGULAR_CLOSE, REGULAR_OPEN
 
 NUMBERS = (*PRICES, "volume")
 COLUMNS = ("ts", *NUMBERS)
-REGULAR_HOURS = (time(9, 30), time(16, 0))
 DAY = timedelta(days=1)
 SHARED = pl.col("ts").eq_missing(pl.col("ts").shift(1)) | pl.col("ts").eq_missing(
     pl.col("ts").shift(-1)
@@ -215,7 +214,7 @@ def _in_utc(typed: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame)
 
 def _after_start(dialect: DialectParams) -> timedelta:
     """How long after the start of its minute a stamp is."""
-    return timedelta(minutes=dialect.bar_label == "end")
+    return timedelta(minutes=int(dialect.bar_label == "end"))
 
 
 def _check_step(stamped: pl.DataFrame) -> None:
@@ -256,10 +255,9 @@ def _tails(outside: pl.DataFrame, calendar: pl.DataFrame, sessions: pl.Series) -
     A row without a price is no trade: frames that were resampled to every minute of the calendar hold such rows.
     """
     local = pl.col("ts").dt.convert_time_zone(NEW_YORK)
-    opens, closes = REGULAR_HOURS
     rows = outside.select("ts", *PRICES, session=local.dt.date(), clock=local.dt.time()).filter(
         pl.any_horizontal(pl.col(PRICES).is_finite()),
-        pl.col("clock").is_between(opens, closes, closed="left"),
+        pl.col("clock").is_between(REGULAR_OPEN, REGULAR_CLOSE, closed="left"),
     )
     holidays = rows.join(calendar, on="session", how="anti").sort("session")
     if not holidays.is_empty():

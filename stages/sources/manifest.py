@@ -18,7 +18,7 @@ from stages.errors import DataContractError, shorten
 from stages.params.path_template import months
 from stages.params.source import SourceParams
 from stages.params.universe import UniverseParams
-from stages.tables.market import NEW_YORK
+from stages.tables.market import NEW_YORK, REGULAR_CLOSE, REGULAR_OPEN
 
 
 class _File(BaseModel):
@@ -40,7 +40,6 @@ class _Listing(BaseModel):
 
 
 SCHEMA_VERSION = 1
-OPEN, CLOSE = time(9, 30), time(16)
 RENEW = "`make refresh` lists the source again"
 
 
@@ -85,8 +84,8 @@ def place_of(file: dict[str, Any]) -> str:
 
 def _files(listed: list[dict[str, Any]], source: SourceParams, universe: UniverseParams) -> list[dict[str, Any]]:
     template = source.uri_template or ""
-    first, last = (_dated(session, OPEN, source) for session in (universe.first_session, universe.last_session))
-    wanted, end = months(template, first, last), _dated(universe.last_session, CLOSE, source)
+    first, last = (_dated(session, REGULAR_OPEN, source) for session in (universe.first_session, universe.last_session))
+    wanted, end = months(template, first, last), _dated(universe.last_session, REGULAR_CLOSE, source)
     found = defaultdict(list)
     for file in listed:
         if str(first) <= file.get("day", str(end)) <= str(end):

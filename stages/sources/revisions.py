@@ -7,7 +7,7 @@ belong to their date in New York.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, time
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -15,9 +15,8 @@ import polars as pl
 from stages.errors import count
 from stages.params.source import SYMBOL, SourceParams, Unit, ticker_on
 from stages.sources.manifest import place_of
-from stages.tables.market import NEW_YORK
+from stages.tables.market import NEW_YORK, REGULAR_CLOSE, REGULAR_OPEN
 
-OPEN, CLOSE = time(9, 30), time(16, 0)  # both included: stamps may be starts or ends
 MOST_NAMED = 10
 SESSION, DELIVERED = "(session)", "(delivered)"  # names that no vendor uses
 
@@ -147,7 +146,7 @@ def _regular(frame: pl.DataFrame, vendor: Vendor) -> pl.DataFrame:
         frame = frame.with_columns(pl.col(vendor.ts).dt.convert_time_zone("UTC").dt.cast_time_unit("us"))
     local = _local(frame.schema[vendor.ts], vendor)
     rows = frame.with_columns(local.dt.date().alias(SESSION), pl.lit(value=True).alias(DELIVERED)).filter(
-        local.dt.time().is_between(OPEN, CLOSE)
+        local.dt.time().is_between(REGULAR_OPEN, REGULAR_CLOSE)  # both included: stamps may be starts or ends
     )
     if vendor.renames:
         ticker = next(

@@ -3,11 +3,14 @@
 The calendar is computed once; no later stage imports a calendar library.
 """
 
+from datetime import time
+
 import dataframely as dy
 import polars as pl
 
 from stages.tables.contract import Table, instant, number
 
+REGULAR_OPEN, REGULAR_CLOSE = time(9, 30), time(16)  # of full sessions, in New York
 NEW_YORK = "America/New_York"  # the zone of the exchange, of clock times in params and of sessions
 
 
