@@ -7,7 +7,7 @@ two are judged by their value, and their bounds are shown. `point` compares valu
 
 *Units*: Sharpe ratios are annual; totals in bp of the total capital.
 *Time*: bounds are one-sided, at `gates.oos_sharpe_confidence`. There are none below `gates.min_ci_days` sessions, nor
-for the share of winning trades where some draw of the days holds no trade.
+for the share of winning trades where some draw of the days holds no trade, or all trades won or all lost.
 *Source*: Lo (2002) for the error of a Sharpe ratio; docs/EVALUATION.md for every rule.
 """
 
@@ -59,13 +59,14 @@ def evidence(span: Span, trading: Sequence[str], params: GatesParams) -> Evidenc
     wins, trades = _wins_and_trades(span)
     net_bp = stressed.net_bp(capital)
     weights = _draws(net_bp, params) if traded else None
+    drawn = weights if 0 < stated.wins < span.trades.height else None  # else every draw has the same share
     return Evidence(
         sessions=span.calendar.height,
         trades=span.trades.height,
         sharpe=figures["sharpe"],
         sharpe_se=figures["sharpe_se"],
         wins=stated.wins,
-        hit_rate_bound=None if weights is None else _lower(ratio(weights @ wins, weights @ trades), params),
+        hit_rate_bound=None if drawn is None else _lower(ratio(drawn @ wins, drawn @ trades), params),
         stressed_bp=kpis(stressed, span.calendar, capital)["net_bp"] if traded else None,
         stressed_bound=None if weights is None else _lower(weights @ net_bp, params),
         break_even=break_even(stated),
