@@ -33,7 +33,7 @@ from stages.trading.trials import (
     prior_sharpe_var,
     prior_studies,
     prior_trials,
-    under_todays_names,
+    renamed,
 )
 from stages.worth.study_id import study_id
 
@@ -43,7 +43,7 @@ def trials() -> None:
     log = _exchanged_log()
     recorded = entries_of([*present_run(), *recorded_runs()])
     added = log.add_all(recorded.entries)
-    entries = [under_todays_names(entry, recorded.contexts, recorded.strategies) for entry in log.entries()]
+    entries = [renamed(entry, recorded.contexts, recorded.strategies) for entry in log.entries()]
     _show(entries, recorded.strategies)
     _show_coverage(recorded, added)
     refuse_to_discard()

@@ -63,7 +63,7 @@ class Span:
 
 
 def by_training(spans: Mapping[str, Span], until: date | None) -> dict[str, Span]:
-    """The days of each span up to the end of the model's training, and those after it; no side without a session."""
+    """Each span split at the end of the model's training; a side without a session is left out."""
     if until is None:
         return {}
     sides = {"before": pl.col("session") <= until, "after": pl.col("session") > until}
