@@ -16,8 +16,8 @@ from stages.tables.market import PRICES, REAL
 
 BAR_MARKS = ("PX1", "PX2", "PX6", "PX7", "PX8", "VOL1", "VOL2", "HLT1", "off_print")
 WARNINGS = ("TS6", "TS8", "CMP4", "PX4", "PX5", "PX7", "VOL3")
-HALTED = "halted"  # the reason of a session that listed halts cover: the feed owes nothing of it
-FLOAT32_NOISE = 2.0**-23  # of a price: half a float32 step, and the same for its decimals
+HALTED = "halted"  # the reason of a session that halts cover: the feed owes no bar of it
+FLOAT32_NOISE = 2.0**-23  # of a price: half a float32 step, and as much for its decimals
 
 
 def judge_sessions(  # noqa: PLR0913, PLR0917  # the bars, and all that was found of them

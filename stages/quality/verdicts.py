@@ -26,9 +26,9 @@ class HardFailure(DataContractError):
 
 
 def verdict_alone(found: dict[str, Any]) -> dict[str, Any]:
-    """Of a day of the report, the session and whether it was dropped; any other object as it is.
+    """The session of a day in the report, and whether it was dropped; any other object unchanged.
 
-    Days that say the same share one object: a report of many symbols has a million days.
+    Equal days share one object, since a report of many symbols has a million days.
     """
     return _day(found["session"], found["dropped"]) if {"session", "dropped"} <= found.keys() else found
 
