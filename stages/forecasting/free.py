@@ -72,7 +72,7 @@ class FreeSettings:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What is known of a symbol beside its bars: usable sessions, table `Halts`, its rows of `Schedule`."""
+    """A symbol's inputs besides its bars: usable sessions, table `Halts`, its rows of `Schedule`."""
 
     usable: tuple[date, ...]
     halts: pl.DataFrame

@@ -53,7 +53,7 @@ class Extremes:
     rows: int
 
     def without(self, listed: list[int]) -> "Extremes":
-        """The same without moves on these rows, which are listed for this symbol and so not the market's."""
+        """Leave out the moves on these rows: they are listed as this symbol's own, so not the market's."""
         return replace(self, moves=self.moves[~np.isin(np.abs(self.moves) - 1, listed)])
 
 

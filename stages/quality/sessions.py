@@ -48,7 +48,7 @@ def judge_sessions(  # noqa: PLR0913, PLR0917  # the bars, and all that was foun
 def with_further_halts(
     days: pl.DataFrame, gaps: pl.DataFrame, halts: pl.DataFrame, quality: QualityParams
 ) -> pl.DataFrame:
-    """The same sessions as if these halts, each within one of the long `gaps` (`Silence`), were listed too."""
+    """The sessions as they would be judged with these halts listed too; each is within a long gap (`Silence`)."""
     within = halts.sort("halted_at").join_asof(gaps, left_on="halted_at", right_on="ts")
     ends = pl.min_horizontal("resumed_at", pl.col("ts") + pl.duration(minutes=pl.col("minutes")))
     minutes = (ends - pl.col("halted_at")).dt.total_minutes().clip(lower_bound=0)

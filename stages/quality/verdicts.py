@@ -21,7 +21,7 @@ class HardFailure(DataContractError):
         self.session = session
 
     def __reduce__(self) -> tuple[type["HardFailure"], tuple[str, str, date | None]]:
-        """What another process needs to rebuild it."""
+        """For pickle: the arguments of `__init__`, since `args` holds only the sentence."""
         return HardFailure, (self.check, self.detail, self.session)
 
 

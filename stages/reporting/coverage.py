@@ -45,7 +45,7 @@ def coverage(record: Record) -> Section:
 
 
 def _grid_end(record: Record, horizon: int) -> tuple[str, ...]:
-    """With `widen`: on how many forecasts of this horizon an interval reached the end of its grid."""
+    """With `widen`, a sentence on how many forecasts of this horizon reached the end of the grid."""
     params = record.config["calibration"]
     if params["method"] != "widen":
         return ()
@@ -62,7 +62,7 @@ def _grid_end(record: Record, horizon: int) -> tuple[str, ...]:
 
 
 def _grew_by(share: float, low: str, high: str) -> pl.Expr:
-    """Whether an interval that has a width grew by this share: corrected levels are sorted, so either holds an end."""
+    """Whether an interval with a width grew by this share; either level of a side may hold its end, after sorting."""
     wide = pl.col(f"raw_{high}") > pl.col(f"raw_{low}")
     return wide & _among(BELOW, share, low) & _among(ABOVE, share, high)
 

@@ -81,7 +81,7 @@ def _ou_ahead(
 
 
 def _kept(params: SyntheticParams, minutes: int | Integers) -> Floats:
-    """The share of a deviation that remains after so many minutes."""
+    """The share of a deviation that remains after `minutes`."""
     return np.asarray(0.5 ** (minutes / params.ou_half_life_min))
 
 

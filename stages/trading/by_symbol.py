@@ -40,7 +40,7 @@ def parts_by_span(held: Mapping[str, int], opened: Sequence[str]) -> dict[str, t
 
 @dataclass(frozen=True, eq=False)
 class SymbolSpan:
-    """What a symbol adds to a span: trades, packed; books of the variants; what holding earned; scores of forecasts."""
+    """One symbol's part of a span: packed trades, books of the variants, P&L of holding, scores of forecasts."""
 
     trades: bytes
     books: Sequence[Book]
@@ -50,7 +50,7 @@ class SymbolSpan:
 
 @dataclass
 class SpanFigures:
-    """What the symbols added to a span so far: listed trades, books of the variants, what holding earned."""
+    """Figures of a span, summed over symbols so far: listed trades, books of the variants, P&L of holding, scores."""
 
     calendar: pl.DataFrame
     books: Sequence[Book]

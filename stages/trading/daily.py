@@ -88,7 +88,7 @@ def _in_bp(sums: pl.DataFrame, capital: int) -> pl.DataFrame:
 
 
 def earned(bars: pl.DataFrame, sessions: pl.Series) -> Floats | None:
-    """What a unit of capital of one symbol earned so far at the close of each session; None without any price.
+    """P&L so far of one symbol's unit of capital at the close of each session; None without any price.
 
     It is bought at the first open. A session without a price leaves the value where it was. *Units*: bp of what was
     paid.

@@ -36,7 +36,7 @@ KIND = ["horizon_min", "history_days", "model", "method"]
 
 @dataclass(frozen=True)
 class Passed:
-    """What passed in one replay.
+    """Which gates passed in one replay.
 
     `forecast`: all forecast gates of at least one symbol. `trading`: all trading gates of a book that may trade every
     symbol. `verdict`: what a run requires, the trading gates for the book of exactly the symbols that passed their

@@ -202,7 +202,7 @@ COMBOS_AT_ONCE = 5_000
 
 @dataclass(frozen=True)
 class Market:
-    """What a grid is traded on. `bars` may read a symbol when it is asked for."""
+    """The inputs of a grid. `bars` may read each symbol lazily."""
 
     bars: Mapping[str, pl.DataFrame]
     forecasts: pl.DataFrame

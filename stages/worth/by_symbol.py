@@ -23,7 +23,7 @@ from stages.worth.series import Comparison, LeftOut, Sides, cells_of
 
 @dataclass(frozen=True, eq=False)
 class SymbolEvidence:
-    """What a symbol adds: its days by comparison, the questions left out, and its P&L by side.
+    """One symbol's evidence: its days by comparison, the questions left out, and its P&L by side.
 
     *Tables*: `calibrated` holds the sessions with calibrated asked forecasts; the others are as in `Sides` and
     `money_days`. `makers` made its asked forecasts; `swing` is None if it may not trade.
@@ -51,7 +51,7 @@ class CompareSymbol:
 
     @classmethod
     def of(cls, study: StageStudy, strategy: Strategy, models: pl.DataFrame, calendar: pl.DataFrame) -> Self:
-        """For the free forecasts of these models and histories: columns `model` and `history_days`."""
+        """Compare with the free forecasts whose `model` and `history_days` are the rows of `models`."""
         free = {model.removeprefix(FREE): (model, days) for model, days in models.iter_rows()}
         asked = study.forecaster.model, study.rules.history_days
         compared = dict.fromkeys(cell.compared for cell in cells_of(study, free))

@@ -36,7 +36,7 @@ def running_means(x: Floats) -> Floats:
 
 
 def scales(x: Floats, s0: float) -> Floats:
-    """What each day is divided by: the deviation of the earlier days, shrunk towards the planned one, `s0`."""
+    """The scale by which each day is divided: the deviation of earlier days, shrunk towards the planned one, `s0`."""
     squares = np.cumsum((x - running_means(x)) ** 2, axis=-1)
     earlier = np.concatenate([np.zeros_like(x[..., :1]), squares[..., :-1]], axis=-1)
     return np.asarray(np.sqrt((K * s0**2 + earlier) / (K + np.arange(x.shape[-1]))))

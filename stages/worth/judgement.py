@@ -60,12 +60,12 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
         "money": _money(study, *findings[MONEY, PRIMARY], money),
         "more_sessions": more_sessions(finding.by_day.x, series.terms) if goes_on and len(finding.by_day.x) else None,
     }
-    beside = _beside(findings, study.worth.alpha / (1 + study.worth.prior_studies)) | {
+    secondary = _secondary(findings, study.worth.alpha / (1 + study.worth.prior_studies)) | {
         "seen": _seen(series),
         "left_out": sides.left_out._asdict() | {"days_set_aside": findings[SHAPE, PRIMARY][0].set_aside},
     }
     rows = [one.rows(its) for one, its in findings.values()]  # columns of a series without a day have no types
-    return plain(result) | beside, WorthDays.of(pl.concat(rows, how="vertical_relaxed"))
+    return plain(result) | secondary, WorthDays.of(pl.concat(rows, how="vertical_relaxed"))
 
 
 def last_weights(weights: pl.DataFrame, study: StageStudy) -> dict[str, float]:
@@ -146,7 +146,7 @@ def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays
     }
 
 
-def _beside(findings: Mapping[tuple[str, str], tuple[Series, Finding]], alpha: float) -> dict[str, Any]:
+def _secondary(findings: Mapping[tuple[str, str], tuple[Series, Finding]], alpha: float) -> dict[str, Any]:
     """The secondary figures; `holds` says which horizons and symbols e-BH rejects together today.
 
     e-BH takes E of one day, since the largest E of all days averages above 1 even without any advantage. Earlier

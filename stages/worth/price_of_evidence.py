@@ -1,4 +1,4 @@
-"""What evidence costs: the sessions and calls until a verdict, by the true advantage.
+"""The price of evidence: sessions and calls until a verdict, by the true advantage.
 
 Simulated days go through the evidence and the verdict as real ones do. The deviation of a day comes from free
 forecasters before anything is bought, and later from the bought days.

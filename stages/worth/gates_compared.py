@@ -4,7 +4,7 @@ from stages.worth.card import Document, in_money
 from stages.worth.verdict import State
 
 
-def beside_the_gates(worth: Document, gates: str) -> str:
+def why_gates_differ(worth: Document, gates: str) -> str:
     """Why this verdict and that of the gates differ; empty if they agree."""
     state = State(worth["state"])
     if state is State.WORTH_IT and gates in {"FAIL", "INCONCLUSIVE"}:
