@@ -6,7 +6,7 @@ from stages.calibration.by_horizon import CorrectHorizon, horizons_of, outcomes_
 from stages.engine import engine
 from stages.engine.engine import OnTables
 from stages.io.files import read_json, write_table_parts
-from stages.io.parquet import aside, read_distinct
+from stages.io.parquet import read_distinct, temporary_frames
 from stages.io.partitions import Rows, partitions_of
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
@@ -41,8 +41,8 @@ def main() -> None:
     known = [one for _, one in engine.each(OnTables(outcomes_of), given, "looking up outcomes")]
     horizons = horizons_of(known)
     rows, void = (sum(counts) for counts in zip(*((asked.rows, asked.void) for asked, _ in known), strict=True))
-    del known  # large, and the horizons hold it too
-    with aside(CALIBRATED) as store:
+    del known  # large; the horizons hold a copy
+    with temporary_frames(CALIBRATED) as store:
         work = OnTables(CorrectHorizon(params, symbols.to_list(), name, mix.eta, judged, store))
         corrected, free = zip(*engine.run(work, horizons, "calibrating").values(), strict=True)
         del horizons
