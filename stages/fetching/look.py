@@ -24,7 +24,7 @@ from stages.sources.columns import columns_of, price_scale_of, unit_of
 from stages.sources.csv_form import SEPARATORS, cells_of, csv_of, is_row, stamp_format_of
 from stages.sources.layout import NO_BARS, TICKER, Layout, holds_symbol, layout_of, spread
 from stages.sources.symbol_parts import symbol_column
-from stages.sources.unnamed import PRICES
+from stages.tables.market import PRICES
 
 if TYPE_CHECKING:
     import fsspec

@@ -11,11 +11,11 @@ from stages.reporting.elements import Section, number, probability
 from stages.reporting.fans import strategy_forecasts
 from stages.reporting.record import Document, Record
 from stages.reporting.skill import CELLS, DATA, bounded
+from stages.tables.forecasts import LEVELS
 
 DATA_BY_TIME = ("score_forecasts/coverage_by_time.csv", *CELLS)
 VERSIONS = {"raw": "as answered", "calibrated": "calibrated"}
 VERSION = paired("version", list(VERSIONS.values()), (QUIET, SERIES[0]))
-LEVELS = (5, 25, 50, 75, 95)
 INTERVALS = (("q05", "q95"), ("q25", "q75"))
 BELOW, ABOVE = ("q05", "q25"), ("q75", "q95")
 ROUNDING_BP = 1e-5

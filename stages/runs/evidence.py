@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from stages.errors import ConfigurationError
+from stages.errors import ConfigurationError, shorten
 from stages.io.content import LOCK, content_hash
 from stages.io.dvc_command import run_dvc
 from stages.io.settings import PARAMS, parse_dvc_yaml, parse_yaml
@@ -103,20 +103,20 @@ class Findings:
     def complaint(self) -> str:
         """Why artifacts/ is not evidence for params.yaml, as text; empty if it is."""
         words = {
-            "dvc.lock records no run of {}": _named(self.never_ran),
+            "dvc.lock records no run of {}": shorten(self.never_ran, NAMED),
             "artifacts/ was made with other params than params.yaml: {}": _named_params(self.params)
             if self.params
             else "",
-            "artifacts/ was made from another {}": _named(self.stale),
-            f"{{}} {'is' if len(self.absent) == 1 else 'are'} missing": _named(self.absent),
-            "changed after the run that dvc.lock records: {}": _named(list(self.changed)),
+            "artifacts/ was made from another {}": shorten(self.stale, NAMED),
+            f"{{}} {'is' if len(self.absent) == 1 else 'are'} missing": shorten(self.absent, NAMED),
+            "changed after the run that dvc.lock records: {}": shorten(list(self.changed), NAMED),
         }
         return "; ".join(sentence.format(names) for sentence, names in words.items() if names)
 
     @property
     def other_code(self) -> str:
         """Code files that differ from those that made artifacts/, as text; empty if none do."""
-        return f"artifacts/ was made by other code than the code here: {_named(self.code)}" if self.code else ""
+        return f"artifacts/ was made by other code than the code here: {shorten(self.code, NAMED)}" if self.code else ""
 
     @property
     def remedy(self) -> str:
@@ -217,11 +217,6 @@ def _damaged_copies(md5: str) -> Iterator[Path]:
     elif md5.endswith(".dir"):
         for one in json.loads(copy.read_bytes()):
             yield from _damaged_copies(one["md5"])
-
-
-def _named(names: list[str]) -> str:
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _named_params(params: Mapping[str, tuple[Any, Any]]) -> str:

@@ -20,7 +20,8 @@ import polars as pl
 from scipy.special import erf
 
 from stages.params.source import SyntheticParams
-from stages.sources.synthetic import FULL_SESSION_MIN, PLANTS, Floats, Integers, diurnal_shape, on_ticks
+from stages.sessions.calendar import FULL_SESSION_MIN
+from stages.sources.synthetic import PLANTS, Floats, Integers, diurnal_shape, on_ticks
 
 BP = 1e4
 NODES = 21

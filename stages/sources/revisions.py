@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from stages.errors import count
+from stages.errors import count, shorten
 from stages.params.source import SYMBOL, SourceParams, Unit, ticker_on
 from stages.sources.manifest import place_of
 from stages.tables.market import NEW_YORK, REGULAR_CLOSE, REGULAR_OPEN
@@ -66,11 +66,9 @@ class Revision:
     largest_bp: float
 
     def __str__(self) -> str:
-        further = f" and {len(self.sessions) - MOST_NAMED} more" if len(self.sessions) > MOST_NAMED else ""
-        sessions = ", ".join(self.sessions[:MOST_NAMED]) + further
         return (
             f"{count(self.changed, 'bar')} changed, {self.added} added, {self.removed} removed on "
-            f"{sessions or 'no session'}; largest change of a close {self.largest_bp:.2f} bp"
+            f"{shorten(self.sessions, MOST_NAMED) or 'no session'}; largest change of a close {self.largest_bp:.2f} bp"
         )
 
 

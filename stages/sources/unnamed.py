@@ -12,8 +12,8 @@ from itertools import permutations
 import polars as pl
 
 from stages.errors import DataContractError
+from stages.tables.market import PRICES
 
-PRICES = ("open", "high", "low", "close")
 NOT_OURS = re.compile(r"(?i)trades|trans|count|^n$|vw|average|interest")
 ENOUGH, MOST = 0.98, 0.5  # of the rows
 SURE = 3.0  # standard errors

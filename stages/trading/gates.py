@@ -24,7 +24,7 @@ from stages.errors import count
 from stages.params.gates import GatesParams
 from stages.scoring.entries import block_days, drawn_days, rounded
 from stages.scoring.figures import Floats, ratio
-from stages.scoring.gates import unmet
+from stages.scoring.gates import POWER, unmet
 from stages.scoring.inference import Judgement, Verdict, bounds
 from stages.trading.book import Span, break_even, repriced
 from stages.trading.performance import DECIMALS, MIN_SESSIONS, SESSIONS_PER_YEAR, book_of, kpis
@@ -90,7 +90,6 @@ def _lower(drawn: Floats, params: GatesParams) -> float | None:
     return rounded(bound)
 
 
-POWER = 0.8
 NO_TRADE = "There is no trade to judge."
 NO_COSTS = "The trades cost nothing, so the result is the same at any multiple of the costs."
 UNDEFINED = f"A Sharpe ratio needs at least {MIN_SESSIONS} sessions, and daily results that differ."
