@@ -2,6 +2,6 @@
 
 import os
 
-# Matrices are small here, and threads of a linear algebra library spin where they have to share processors: on a busy
-# machine they made decompositions ten times as slow. It reads this once, when numpy is imported.
+# Matrices are small here, and BLAS threads that share processors spin: on a busy machine, decompositions took ten times
+# as long. The library reads this once, when numpy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 - later is too late

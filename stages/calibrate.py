@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from stages.calibration.by_horizon import CorrectHorizon, beside_of, horizons_of, outcomes_of, parts_of
+from stages.calibration.by_horizon import CorrectHorizon, horizons_of, outcomes_of, parts_of, side_tables_of
 from stages.engine import engine
 from stages.engine.engine import OnTables
 from stages.io.files import read_json, write_table_parts
-from stages.io.parquet import aside, read_distinct
+from stages.io.parquet import read_distinct, temporary_frames
 from stages.io.partitions import Rows, partitions_of
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
@@ -41,15 +41,15 @@ def main() -> None:
     known = [one for _, one in engine.each(OnTables(outcomes_of), given, "looking up outcomes")]
     horizons = horizons_of(known)
     rows, void = (sum(counts) for counts in zip(*((asked.rows, asked.void) for asked, _ in known), strict=True))
-    del known  # large, and the horizons hold it too
-    with aside(CALIBRATED) as put_aside:
-        work = OnTables(CorrectHorizon(params, symbols.to_list(), name, mix.eta, judged, put_aside))
+    del known  # large; the horizons hold a copy
+    with temporary_frames(CALIBRATED) as store:
+        work = OnTables(CorrectHorizon(params, symbols.to_list(), name, mix.eta, judged, store))
         corrected, free = zip(*engine.run(work, horizons, "calibrating").values(), strict=True)
         del horizons
         write_table_parts(Calibrated, parts_of(corrected), CALIBRATED)
-        write_table_parts(Offsets, beside_of(corrected), OFFSETS)
+        write_table_parts(Offsets, side_tables_of(corrected), OFFSETS)
         write_table_parts(Calibrated, parts_of(free), FREE)
-        write_table_parts(FreeWeights, beside_of(free), FREE_WEIGHTS)
+        write_table_parts(FreeWeights, side_tables_of(free), FREE_WEIGHTS)
     times = len(params.methods)
     at_end, offsets = (sum(counts) for counts in zip(*(one.at_grid_end for one in corrected), strict=True))
     ends = {"widen_at_grid_end": f"{at_end}/{offsets}"} if "widen" in params.methods else {}

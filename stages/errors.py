@@ -69,10 +69,10 @@ def at_work_on(place: str) -> Iterator[None]:
         raise
 
 
-def shorten(names: Sequence[str]) -> str:
-    """`A, B, C`; of more than a dozen names, the first ones and how many more there are."""
-    more = len(names) - 12
-    return ", ".join(names[:12]) + (f" and {more:,} more" if more > 0 else "")
+def shorten(names: Sequence[str], most: int = 12) -> str:
+    """`A, B, C`; of more than `most` names, the first ones and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def count(many: int, one: str, more: str | None = None) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stages.engine import engine
 from stages.engine.engine import OnTables
-from stages.forecasting.answering import ask_all, require_past_moves, require_scheduled, summaries_together
+from stages.forecasting.answering import ask_all, require_past_moves, require_scheduled, total_summary
 from stages.forecasting.by_symbol import AnswerSymbol, asked_by_symbol
 from stages.forecasting.local_backend import LocalBackend
 from stages.io.files import PartitionedTables, read_json, read_table, write_json, write_table, write_table_parts
@@ -13,7 +13,7 @@ from stages.io.questions import read_questions
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.paid.batches import calls_by_session
-from stages.paid.door import open_backend
+from stages.paid.opening import open_backend
 from stages.params.forecaster import ForecasterParams
 from stages.params.requests import RequestsParams
 from stages.quality.verdicts import usable_sessions, verdict_alone
@@ -55,7 +55,7 @@ def main() -> None:
     answered = list(engine.run(work, given, "answering").values())
 
     write_table_parts(Quantiles, (unpacked(one.quantiles) for one in answered), QUANTILES)
-    write_json(summaries_together([one.summary for one in answered]), ANSWERS)
+    write_json(total_summary([one.summary for one in answered]), ANSWERS)
     write_table(Calls, calls_by_session(questions), CALLS)
     rows = sum(one.rows for one in answered)
     say("forecast", model=forecaster.model, questions=len(questions), **backend.took, rows=rows)

@@ -1,4 +1,4 @@
-"""Stage `forecast_free`: free forecasters answer the asked questions, and some before them, beside the asked one.
+"""Stage `forecast_free`: free forecasters answer the asked questions, and those of a warm-up before them.
 
 A program of the user's among them is run by this process, once, over the answer store.
 """
@@ -13,7 +13,7 @@ from stages.io.files import PartitionedTables, read_json, read_table, write_tabl
 from stages.io.partitions import partitions_of
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
-from stages.paid.program_door import open_program
+from stages.paid.opening_program import open_program
 from stages.params.forecaster import COMMAND, LocalParams
 from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams

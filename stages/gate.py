@@ -1,6 +1,7 @@
 """The verdict of the last run as a short table; exit code 3 unless it is good enough.
 
-Whoever looks has tried: first the trial log learns what the run judged, also where DVC restored it from its run cache.
+Seeing a verdict counts as a trial, so what the run judged is logged first, also where DVC restored the run from its
+run cache.
 
 No stage of the graph fails because a gate is not met, since DVC would not record a failed stage. This command exits
 instead.
@@ -19,8 +20,8 @@ from stages.runs.evidence import require_evidence
 from stages.runs.past_runs import log_present_run
 from stages.runs.trial_log import looks_at
 from stages.trading.holdout import NOT_BEGUN
-from stages.worth.beside_gates import beside_the_gates, many_looks
 from stages.worth.card import card
+from stages.worth.gates_compared import many_looks, why_gates_differ
 
 GATES = Path("artifacts/evaluate/gates.json")
 WORTH = Path("artifacts/judge_worth/worth.json")
@@ -39,7 +40,7 @@ def main() -> None:
     worth = read_json(WORTH)
     print()
     looked = many_looks(looks_at(worth["study_id"]), worth["planned_sessions"])
-    show((*card(worth), beside_the_gates(worth, document["verdict"]), looked))
+    show((*card(worth), why_gates_differ(worth, document["verdict"]), looked))
     print()
 
     if not document["holds"]:

@@ -1,4 +1,4 @@
-"""Stage `judge_worth`: is the asked forecaster worth its price, by evidence that may be looked at after every day."""
+"""Stage `judge_worth`: whether the asked forecaster is worth its price, by evidence that is valid after every day."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def main() -> None:
     strategy, free = stated_strategy(study, frozenset()), SEARCH / "free.parquet"
     span = SpanFiles.searched(SEARCH, Scored)
     asked, candidates = span.kinds().filter(method=strategy.method), read_distinct(free, TRADABLE)
-    require_tradable(strategy, asked)  # free forecasts stand beside the judged ones
+    require_tradable(strategy, asked)  # free forecasts are compared with the judged ones
     models = candidates.select("model", "history_days").unique().sort("model")
     work = CompareSymbol.of(study, strategy, models, span.calendar)
     for rule in work.rules.values():

@@ -1,8 +1,8 @@
 """Stage `list_source`: the validated study, and its files, selected from the committed listing of its source.
 
-Every run begins here, so the whole study is validated here, however params were changed, and so are the features and
-lists that it names; stages that need all of it read it as it was written here. Stage `forecast` validates section `api`
-before it buys.
+Every run begins here, so the whole study, with the features and lists that it names, is validated here, however params
+were changed. Stages that need all of it read what is written here. Stage `forecast` validates section `api` before it
+buys.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Runs as polars frames, for a notebook: `run("HEAD").trades`. Nothing is written and nobody is asked.
+"""Runs as polars frames, for a notebook: `run("HEAD").trades`. It writes nothing and asks no forecaster.
 
 The files must be those that the run's dvc.lock records; the workspace does not change. Python runs at the root of the
 repository.

@@ -1,1 +1,1 @@
-"""Leakage audit: run everything again with another future, and require the same past."""
+"""The leakage audit: run everything again with another future, and require the same past."""

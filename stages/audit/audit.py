@@ -32,10 +32,7 @@ ROW = "(the row itself)"
 
 @dataclass(frozen=True)
 class Leak:
-    """The first stage and column that knew the future, and the first instant at which it did.
-
-    `str` gives a sentence.
-    """
+    """The first stage and column that knew the future, and the first instant at which it did; `str` is a sentence."""
 
     stage: str
     column: str
@@ -54,8 +51,7 @@ class Leak:
 def known_by(known: list[Known], instant: datetime, future: str) -> list[Known]:
     """The rows that must be the same: those known at the instant.
 
-    Decisions are compared only where the future is scrambled: where the record is cut, the session ends and so does
-    every position.
+    Decisions are compared only where the future is scrambled: a cut ends the session, which closes every position.
     """
     return [
         replace(one, rows=one.rows.filter(pl.col("known_at") <= instant))
@@ -91,12 +87,11 @@ def stale_bar(base: list[Known], replayed: list[Known], instant: datetime) -> Le
     return Leak(base[0].stage, "ts", row["symbol"], row["known_at"], instant, how)
 
 
-def unlike(base: list[Known], written: Iterable[Known]) -> str | None:
-    """The first value that a stage wrote and the replay does not find, or the first row of the replay that it did not
-    write, as a sentence; None if there is none.
+def first_mismatch(base: list[Known], written: Iterable[Known]) -> str | None:
+    """A sentence on the first difference between what stages wrote and what the replay finds; None without one.
 
-    *Tables*: of each one written the rows and columns that the replay knows too. All of a stage with the same key are
-    one table in parts.
+    *Tables*: only columns that the replay has too are compared. Written tables of the same stage and key are parts of
+    one table, which must hold every row of the replay.
     """
     unwritten: dict[int, pl.DataFrame] = {}
     for theirs in written:
@@ -138,7 +133,7 @@ def _utc(instant: datetime) -> str:
 
 
 def instants(schedule: pl.DataFrame, calendar: pl.DataFrame, horizon_min: int, count: int, seed: int) -> list[datetime]:
-    """`count` distinct instants, or as many as there are, oldest first; the same seed gives the same."""
+    """`count` distinct instants, or all if there are fewer, oldest first; the same seed gives the same instants."""
     asked = schedule.filter(pl.col("status") == "ok")
     first = asked.group_by("history_days").agg(pl.col("snapshot_utc").min())["snapshot_utc"].max()
     if first is None:
@@ -155,8 +150,8 @@ def instants(schedule: pl.DataFrame, calendar: pl.DataFrame, horizon_min: int, c
     return sorted({*(minutes[at] for at in anywhere), *pending})
 
 
-def amid_gaps(bars: pl.DataFrame, since: datetime, count: int, seed: int) -> list[datetime]:
-    """At most `count` instants, oldest first, just after a minute without a bar that one with a bar follows.
+def after_gaps(bars: pl.DataFrame, since: datetime, count: int, seed: int) -> list[datetime]:
+    """At most `count` instants, oldest first, at the end of a filled minute that a minute with a bar follows.
 
     *Tables*: `Bars` of some symbols.
     """
@@ -190,11 +185,11 @@ def audit(replay: Replay, world: World, base: list[Known], at: Iterable[datetime
                 "valid until it is corrected."
             )
         past = known_by(base, instant, name)
-        yield Passed(instant, name, asked(past), sum(one.rows.height for one in past))
+        yield Passed(instant, name, question_keys(past), sum(one.rows.height for one in past))
 
 
-def asked(known: list[Known]) -> frozenset[str]:
-    """Keys of the questions."""
+def question_keys(known: list[Known]) -> frozenset[str]:
+    """Keys of the questions that were asked."""
     (schedule,) = (one.rows for one in known if one.stage == "build_requests")
     return frozenset(schedule["key"].drop_nulls())
 
@@ -221,7 +216,7 @@ def in_hindsight(checked: Mapping[str, Checked]) -> dict[str, Checked]:
 
 
 def found_leak(replay: Replay, world: World, seed: int, plant: Plant = in_hindsight) -> Leak | None:
-    """The leak as the audit reports it; None if it is not found. Without filled minutes there is none to plant."""
+    """The planted leak as the audit reports it; None if it is not found, or no filled minute lets one be planted."""
     thin = thinned(world, seed)
 
     def known(bars: Frames) -> list[Known]:
@@ -229,5 +224,5 @@ def found_leak(replay: Replay, world: World, seed: int, plant: Plant = in_hindsi
 
     base = known(thin.bars)
     middle = base[0].rows["known_at"].sort()[base[0].rows.height // 2]
-    (instant,) = amid_gaps(base[0].rows, middle, 1, seed)
+    (instant,) = after_gaps(base[0].rows, middle, 1, seed)
     return first_leak(base, known(cut(thin, instant, seed).bars), instant, "cut")

@@ -51,7 +51,7 @@ class World:
 Future = Callable[[World, datetime, int], World]
 
 
-def cut(world: World, instant: datetime, seed: int) -> World:  # a future like the others
+def cut(world: World, instant: datetime, seed: int) -> World:  # `seed` is unused: the signature of `Future`
     """The world with nothing delivered or announced after the instant."""
     bars = {
         symbol: frame.filter((world.known_at(symbol) <= instant).fill_null(value=True))

@@ -1,1 +1,1 @@
-"""Correcting quantiles by errors already known at each snapshot."""
+"""Calibration: quantiles corrected by errors already known at each snapshot, and the free mix."""

@@ -1,7 +1,7 @@
-"""Calibration of one horizon at a time: no correction uses outcomes of another one, but it may use other symbols'.
+"""Calibration of one horizon at a time: a correction may use outcomes of other symbols, but not of other horizons.
 
-First the outcomes of each symbol are looked up, then each horizon is corrected with all symbols beside each other.
-Corrected parts are put aside until all horizons of a symbol are known, so that one process holds one horizon.
+First the outcomes of each symbol are looked up, then each horizon is corrected with all symbols in memory. Corrected
+parts are stored until all horizons of a symbol are done, so a process holds one horizon at a time.
 
 *Tables*: `Quantiles` -> parts of `Calibrated`, some symbols each, and `Offsets` or `FreeWeights`.
 *Errors*: `DataContractError` when there is no forecast at all.
@@ -25,7 +25,7 @@ from stages.tables.forecasts import Calibrated
 
 @dataclass(frozen=True)
 class SymbolOutcomes:
-    """The forecasts of a symbol beside their outcomes, by horizon, with their number and that of the void ones."""
+    """The forecasts of a symbol with their outcomes, packed by horizon; how many there are, and how many are void."""
 
     by_horizon: Mapping[int, bytes]
     rows: int
@@ -33,7 +33,7 @@ class SymbolOutcomes:
 
     @classmethod
     def of(cls, forecasts: pl.DataFrame) -> Self:
-        """From forecasts as `with_outcomes` leaves them."""
+        """From the result of `with_outcomes`."""
         parts = forecasts.partition_by("horizon_min", as_dict=True, maintain_order=True)
         packs = {minutes: packed(part.select(pl.exclude("^q.._px$"))) for (minutes,), part in parts.items()}
         return cls(packs, forecasts.height, int(forecasts["void"].sum()))
@@ -46,7 +46,7 @@ AskedAndFree = tuple[SymbolOutcomes, SymbolOutcomes]
 def outcomes_of(
     symbol: str, asked: pl.DataFrame, free: pl.DataFrame, bars: pl.DataFrame, usable: tuple[date, ...]
 ) -> AskedAndFree:
-    """Tables `Quantiles` and `Bars` of a symbol, and its usable sessions."""
+    """The outcomes of a symbol, from its tables `Quantiles` and `Bars` and its usable sessions."""
     both = pl.concat([asked.with_columns(is_free=pl.lit(False)), free.with_columns(is_free=pl.lit(True))])
     known = with_outcomes(both, {symbol: bars}, {symbol: usable})
     return SymbolOutcomes.of(known.filter(~pl.col("is_free"))), SymbolOutcomes.of(known.filter("is_free"))
@@ -68,15 +68,15 @@ def horizons_of(symbols: Iterable[AskedAndFree]) -> dict[str, tuple[list[bytes],
 
 
 Read = Callable[[], pl.DataFrame]
-PutAside = Callable[[str, pl.DataFrame], Read]  # keeps a table under a name, and tells how to read it again
+Store = Callable[[str, pl.DataFrame], Read]  # stores a table under a name, and returns a function that reads it
 
 
 @dataclass(frozen=True)
 class CorrectedHorizon:
-    """A horizon's part of each part of the table, and tables beside it in parts: offsets by method, or weights."""
+    """A corrected horizon: its parts of table `Calibrated`, and of the side tables, offsets by method or weights."""
 
     parts: Sequence[Read]
-    beside: Mapping[str, Sequence[bytes]]
+    side_tables: Mapping[str, Sequence[bytes]]
     at_grid_end: tuple[int, int]
 
 
@@ -84,8 +84,8 @@ class CorrectedHorizon:
 class CorrectHorizon:
     """Corrects the forecasts of one horizon. `symbols` are those of the table, `name` and `eta` as in `free_mix`.
 
-    Free forecasts stand beside those of `history_days` and learn from the outcomes of the same snapshots, or the same
-    forecast would be corrected in another way if it is free.
+    Free forecasts learn from the outcomes of the snapshots that are asked with `history_days`, so that a free forecast
+    is corrected in the same way as the same forecast if asked.
     """
 
     params: CalibrationParams
@@ -93,32 +93,32 @@ class CorrectHorizon:
     name: str
     eta: float
     history_days: int
-    put_aside: PutAside
+    store: Store
 
     def __call__(
         self, horizon: str, asked: Sequence[bytes], free: Sequence[bytes]
     ) -> tuple[CorrectedHorizon, CorrectedHorizon]:
-        """Asked forecasts by every method, with their offsets; free ones mixed, by the stated method, with weights."""
+        """Asked forecasts by every method, with offsets; and free forecasts by the stated method, with mix weights."""
         forecasts = pl.concat(map(unpacked, asked))
         snapshots = forecasts.filter(history_days=self.history_days).select(SNAPSHOT).unique()
         corrected = self._corrected(f"{horizon} asked", calibrate(forecasts, self.params))
         del forecasts  # one side at a time is in memory
         candidates = pl.concat(map(unpacked, free))
         mixed, weights = calibrated_free(candidates, snapshots, self.params, self.name, self.eta)
-        return corrected, self._corrected(f"{horizon} free", mixed, weights=weights)
+        return corrected, self._corrected(f"{horizon} free", mixed, weights)
 
-    def _corrected(self, name: str, calibration: Calibration, **beside: pl.DataFrame) -> CorrectedHorizon:
-        """The symbols corrected, some at a time; the offsets are kept where no other table lies beside."""
+    def _corrected(self, name: str, calibration: Calibration, weights: pl.DataFrame | None = None) -> CorrectedHorizon:
+        """The symbols corrected, some at a time; the side tables are the weights if given, else the offsets."""
         parts, at_end, of_all = [], 0, 0
-        kept: dict[str, list[bytes]] = {table: [packed(rows)] for table, rows in beside.items()}
+        side_tables: dict[str, list[bytes]] = {} if weights is None else {"weights": [packed(weights)]}
         for some in some_symbols(pl.Series(self.symbols)):
             part = calibration.part(some)
-            parts.append(self.put_aside(f"{name} {some[0]}", part.rows.select(Calibrated.column_names())))  # no outcome
+            parts.append(self.store(f"{name} {some[0]}", part.rows.select(Calibrated.column_names())))  # no outcome
             found = part.at_grid_end(self.params.widen_grid)
             at_end, of_all = at_end + found[0], of_all + found[1]
-            for method, offsets in {} if beside else part.by_offsets.items():
-                kept.setdefault(method, []).append(packed(offsets.with_columns(method=pl.lit(method))))
-        return CorrectedHorizon(parts, kept, (at_end, of_all))
+            for method, offsets in part.by_offsets.items() if weights is None else ():
+                side_tables.setdefault(method, []).append(packed(offsets.with_columns(method=pl.lit(method))))
+        return CorrectedHorizon(parts, side_tables, (at_end, of_all))
 
 
 def parts_of(horizons: Sequence[CorrectedHorizon]) -> Iterator[pl.DataFrame]:
@@ -128,8 +128,8 @@ def parts_of(horizons: Sequence[CorrectedHorizon]) -> Iterator[pl.DataFrame]:
         yield from (by_symbol[symbol] for symbol in sorted(by_symbol))
 
 
-def beside_of(horizons: Sequence[CorrectedHorizon]) -> Iterator[pl.DataFrame]:
-    """The parts of the table beside it, all horizons of some symbols at a time."""
-    for name in sorted(horizons[0].beside):
-        for pieces in zip(*(one.beside[name] for one in horizons), strict=True):
+def side_tables_of(horizons: Sequence[CorrectedHorizon]) -> Iterator[pl.DataFrame]:
+    """The parts of the side table, all horizons of some symbols at a time."""
+    for name in sorted(horizons[0].side_tables):
+        for pieces in zip(*(one.side_tables[name] for one in horizons), strict=True):
             yield pl.concat(map(unpacked, pieces))

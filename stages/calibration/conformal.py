@@ -1,8 +1,8 @@
-"""Conformal corrections: which score is computed, which rank of past scores is picked, how it moves the levels.
+"""Conformal corrections: the score, the rank that is picked among past scores, and how it moves the levels.
 
 *Shapes*: `q` is (5, n); scores, ranks and offsets are (4, n) for q05, q25, q75, q95. Both intervals, [q25, q75] and
 [q05, q95], are corrected in the same way, each towards its nominal coverage of 50 and 90 %.
-*Units*: `u` bp per unit of score (the volatility over the horizon, so that calm and wild days may be pooled).
+*Units*: `u` bp per unit of score (the volatility over the horizon, so that calm and volatile days may be pooled).
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 LEVEL_PERCENT = np.array([5, 25, 75, 95])[:, None]
 COVERAGE_PERCENT = np.array([90, 50, 50, 90])[:, None]
 SIDE_PERCENT = np.array([95, 75, 75, 95])[:, None]
-SCORE_DECIMALS = 6  # of a score beside a stated grid
+SCORE_DECIMALS = 6  # of a score that is compared with a stated grid
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Conformal:
 
 
 def conformal_rank(n: Ints) -> Ints:
-    """ceil((n + 1) * coverage), in whole numbers: in floats 0.9 * 70 need not be 63."""
+    """ceil((n + 1) * coverage), in integers, since in floats 0.9 * 70 need not be 63."""
     return _ceil(COVERAGE_PERCENT * (n + 1))
 
 
 def coverage_rank(n: Ints) -> Ints:
-    """ceil(n * coverage): the rank at which the past itself reaches nominal coverage."""
+    """ceil(n * coverage): the rank at which the past scores reach nominal coverage."""
     return _ceil(COVERAGE_PERCENT * n)
 
 

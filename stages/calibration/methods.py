@@ -1,8 +1,8 @@
-"""Calibration: every forecast corrected by every method of `METHODS`, beside the answer itself.
+"""Calibration: every forecast corrected by every method of `METHODS`, next to the answer itself.
 
 For each row: crossed levels are sorted, the method corrects, levels are sorted again, and the median is moved back into
 [q25, q75]. A row with too few known outcomes in every group stays as answered, with `calibrated` false. All models are
-corrected in the same way, the benchmark too.
+corrected in the same way, including the benchmark.
 
 *Tables*: forecasts with outcomes -> `Calibrated` and `Offsets`.
 *Shapes*: `q` is (n, 5), one row a forecast, columns q05 q25 q50 q75 q95.
@@ -74,7 +74,7 @@ class Part:
         return pl.concat(one.with_columns(pl.lit(name).alias("method")) for name, one in self.by_offsets.items())
 
     def at_grid_end(self, grid: tuple[float, ...]) -> tuple[int, int]:
-        """How many offsets of `widen` are the largest value of `calibration.widen_grid`, of how many.
+        """How many offsets of `widen` are the largest value of `calibration.widen_grid`, and how many there are.
 
         Such an interval can grow no further, and may not reach nominal coverage on its own past.
         """
@@ -86,7 +86,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The answers of all symbols, and the sessions and past of each block; some symbols are corrected at a time."""
+    """The answers of all symbols, and the sessions and past of each block, ready to correct some symbols at a time."""
 
     answered: pl.DataFrame
     params: CalibrationParams
@@ -95,7 +95,7 @@ class Calibration:
 
     @cached_property
     def whole(self) -> Part:
-        """All symbols corrected, some at a time, since all methods together are large."""
+        """All symbols corrected, some at a time to limit memory."""
         parts = [self.part(symbols) for symbols in some_symbols(self.answered["symbol"])] or [self.part(())]
         return Part(
             answered=pl.concat(one.answered for one in parts),
@@ -119,7 +119,7 @@ class Calibration:
 
 
 def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Calibration:
-    """Correct by every method of `calibration.methods`. Other histories and horizons move nothing."""
+    """Calibration by every method of `calibration.methods`; each history and horizon is independent of the others."""
     answered = as_answered(forecasts)
     blocks = answered.partition_by(BLOCK, as_dict=True, maintain_order=True)
     sessions = {block: sorted(rows["session"].unique()) for block, rows in blocks.items()}
@@ -165,7 +165,7 @@ METHODS: dict[Method, ByPastErrors | None] = {
 
 
 def _pools(rows: pl.DataFrame, sessions: Sequence[date], params: CalibrationParams) -> dict[Conformal, Pool]:
-    """The past of all symbols of a block, by what is computed of it."""
+    """The past scores of all symbols of a block, by correction."""
     whole, values = Block.of(rows, sessions), _values(rows, params)
     hows = {method.how for name in params.methods if (method := METHODS[name]) is not None}
     return {how: Pool(whole, how.scores(*values), params.window_sessions) for how in hows}
@@ -174,7 +174,7 @@ def _pools(rows: pl.DataFrame, sessions: Sequence[date], params: CalibrationPara
 def _correct(
     rows: pl.DataFrame, sessions: Sequence[date], params: CalibrationParams, pools: Mapping[Conformal, Pool]
 ) -> dict[Method, Corrected]:
-    """Every method on the forecasts of one block and some symbols; methods with the same scores share the past."""
+    """Each method's corrections of one block and some symbols; methods with the same scores share the past."""
     block, (q, y, u) = Block.of(rows, sessions), _values(rows, params)
     scored: dict[Conformal, tuple[Floats, list[Served]]] = {}
     done = {}
@@ -199,13 +199,13 @@ def _correct(
 
 
 def some_symbols(symbols: pl.Series) -> list[list[str]]:
-    """All symbols, in order, some at a time."""
+    """All symbols, in order, in lists of at most `SYMBOLS_AT_ONCE`."""
     every = symbols.unique().sort().to_list()
     return [every[first : first + SYMBOLS_AT_ONCE] for first in range(0, len(every), SYMBOLS_AT_ONCE)]
 
 
 def _values(rows: pl.DataFrame, params: CalibrationParams) -> tuple[Floats, Floats, Floats]:
-    """What scores are computed of: quantiles (5, n), outcomes and units (n,)."""
+    """The inputs of scores: quantiles (5, n), outcomes (n,) and units (n,)."""
     return rows.select(QUANTILES).to_numpy().T, rows["y_bp"].to_numpy(), _unit_bp(rows, params)
 
 

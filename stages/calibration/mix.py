@@ -1,10 +1,10 @@
-"""The best free forecast without peeking: candidates averaged, each by its losses of earlier days.
+"""The best free forecast without look-ahead: candidates averaged, weighted by their losses of earlier days.
 
-Per horizon and day, a candidate weighs `prior * exp(-eta * sum of its losses on earlier days)`. A loss is the mean
-pinball loss over the levels, in units of what a normal forecast as wide as the candidates' mean would lose, averaged
-over the day's questions of all symbols; so it is about 1. Quantiles are averaged level by level, then sorted.
+Per horizon and day, the weight of a candidate is `prior * exp(-eta * sum of its losses on earlier days)`. A loss is the
+mean pinball loss over the levels, relative to the expected loss of a normal forecast as wide as the candidates' mean,
+averaged over the day's questions of all symbols; so it is about 1. Quantiles are averaged level by level.
 
-The asked forecaster is no part of the mix: it would be compared with itself.
+The asked forecaster is not part of the mix, or it would be compared with itself.
 
 *Tables*: `Quantiles` of free forecasts with outcomes, one row a question and candidate -> the same of model
 `free:free_mix`, and `FreeWeights`.
@@ -39,7 +39,7 @@ def calibrated_free(
 ) -> tuple[Calibration, pl.DataFrame]:
     """Candidates and their mix by the stated method, at the snapshots of `forecasts` only; and the weights.
 
-    Keys stay behind: what is free is no answer of the asked forecaster.
+    Their keys are null, since a free forecast is not an answer of the asked forecaster.
     """
     free = free.with_columns(key=pl.lit(None, pl.String))
     mixed, weights = free_mix(free, asked, eta)
@@ -67,7 +67,7 @@ def weights_by_day(losses: Floats, prior: Floats, eta: float) -> Floats:
 
 
 def relative_losses(q: Floats, y: Floats) -> Floats:
-    """The loss of each question and candidate, about 1; NaN where void, or where all candidates have no width."""
+    """The loss of each question and candidate, about 1; NaN if void, or if no candidate has a width."""
     levels = np.array(LEVELS) / 100
     error = y[:, None, None] - q
     pinball = np.maximum(levels * error, (levels - 1) * error).mean(axis=2)
@@ -91,7 +91,7 @@ def _mixed(rows: pl.DataFrame, members: list[str], eta: float) -> tuple[pl.DataF
 
     prior = np.array([PRIOR.get(name.removeprefix(FREE), PRIOR_OF_OTHERS) for name in members])
     weights = weights_by_day(_daily(losses[scored], day[scored], len(sessions)), prior / prior.sum(), eta)
-    average = (weights[day][:, :, None] * q).sum(axis=1)  # in order, as each of them is
+    average = (weights[day][:, :, None] * q).sum(axis=1)  # sorted, since every candidate is
     mixed = questions.select(
         pl.exclude(*QUANTILES, "model", "source", "crossed", "^.*_px$"),
         *(pl.Series(name, average[:, level]) for level, name in enumerate(QUANTILES)),
@@ -103,7 +103,7 @@ def _mixed(rows: pl.DataFrame, members: list[str], eta: float) -> tuple[pl.DataF
 
 
 def _daily(losses: Floats, day: Ints, n_days: int) -> Floats:
-    """Mean losses of each day, 0 on a day without any. One question after the other is added, in their order."""
+    """Mean losses of each day, 0 on a day without any; questions are summed in their order."""
     count = np.maximum(np.bincount(day, minlength=n_days), 1)
     return np.stack([np.bincount(day, weights=one, minlength=n_days) / count for one in losses.T], axis=1)
 

@@ -2,8 +2,8 @@
 
 ACI: the rank of the picked past score follows a level alpha per symbol and interval, which moves after every outcome,
 in order of realisation, by `calibration.aci_gamma * (nominal - missed)`. A symbol with too many misses gets wider
-intervals. Over a long run the share of misses approaches the nominal share whatever the market does; over a short run
-nothing is guaranteed.
+intervals. Over a long run the share of misses approaches the nominal share for any market; a short run has no
+guarantee.
 
 PID: counting from the first outcome a symbol is corrected for, with `e` its misses in excess of the nominal share after
 `t` outcomes, its offset is
@@ -12,8 +12,8 @@ PID: counting from the first outcome a symbol is corrected for, with `e` its mis
 
 P, the step, follows a drift within days. I, the tangent, is small until misses accumulate, then grows quickly. There is
 no D, which would forecast the scores. `start` is the CQR offset of the first day. The share of misses approaches the
-nominal share only over a long run: while the market drifts for some months, the default step follows too slowly.
-`bench_drift` prints the coverage in that case beside `aci`, which is closer.
+nominal share only over a long run: in a drift of some months the default step follows too slowly. `bench_drift` prints
+the coverage in that case for `pid` and `aci`, which is closer.
 
 *Units*: offsets in the volatility of the row's horizon. In the paper the tangent can give the whole line; here I moves
 no level by more than `FARTHEST`.
@@ -39,7 +39,7 @@ LOWEST, HIGHEST = 0.01, 0.99
 def adaptive(
     block: Block, scores: Floats, pieces: Sequence[Served], ranks: Ranks, params: CalibrationParams
 ) -> Corrections:
-    """Offsets by adaptive levels; `ranks` only decided when the past is long enough."""
+    """Offsets by adaptive levels; `ranks` has only decided which pasts are long enough."""
     offsets, learnt_us = np.full(scores.shape, np.nan), np.full(scores.shape[1], NEVER)
     alpha, last_us = np.repeat(NOMINAL, len(block.symbols), axis=1), np.full(len(block.symbols), NEVER)
     of_piece, place = np.full(scores.shape[1], len(pieces)), np.zeros(scores.shape[1], np.int64)
@@ -61,7 +61,7 @@ def adaptive(
 
 
 def _rank(n: Ints, alpha: Floats) -> Ints:
-    """ceil((n + 1)(1 - alpha)), kept within 1 to n; rounded first, so that 63.000000000000007 is 63."""
+    """ceil((n + 1)(1 - alpha)), clipped to 1 to n; rounded first, so that 63.000000000000007 is 63."""
     wanted = np.ceil(np.round((n + 1) * (1.0 - alpha), 9)).astype(np.int64)
     return np.clip(wanted, 1, n)
 
@@ -87,7 +87,7 @@ class _Tracks:
         return cls(np.full((4, n), np.nan), np.zeros((4, n)), none, none.copy(), never)
 
     def begin(self, rows: Ints, symbol: Ints, known: Corrections) -> None:
-        """Symbols that are corrected for the first time start at the offset that `known` has for their first row."""
+        """Start symbols that are corrected for the first time, at the offset of their first row in `known`."""
         new = ~np.isnan(known.offsets[0, rows]) & np.isnan(self.start[0, symbol])
         symbols, first = np.unique(symbol[new], return_index=True)
         origin = rows[new][first]
@@ -95,7 +95,7 @@ class _Tracks:
         self.latest_us[symbols] = known.last_us[origin]
 
     def learn(self, missed: NDArray[np.bool_], symbol: Ints, known_us: Ints) -> None:
-        """Outcomes of a session. *Shapes*: missed (4, n), symbol and known_us (n,)."""
+        """Add the outcomes of a session. *Shapes*: missed (4, n), symbol and known_us (n,)."""
         np.add.at(self.misses.T, symbol, missed.T)
         np.add.at(self.seen, symbol, 1)
         np.maximum.at(self.latest_us, symbol, known_us)

@@ -55,7 +55,7 @@ def with_outcomes(
 
 
 def _real_closes(symbol: str, bars: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
-    """The closes of one symbol at which its forecasts start or end; others are not kept in memory."""
+    """The closes of one symbol at which its forecasts start or end."""
     wanted = pl.concat([ends["snapshot_utc"], ends["target_ts"]]).unique()
     real = pl.col("known_at").is_in(wanted.implode()), ~pl.col("is_filled"), pl.col("close").is_not_null()
     return bars.filter(*real).select(pl.lit(symbol).alias("symbol"), "known_at", "close")
@@ -109,13 +109,13 @@ class Block:
         return np.split(order, np.flatnonzero(np.diff(self.session[order])) + 1)
 
     def groups(self) -> Iterator[Group]:
-        """The more similar first: same symbol and clock time, same symbol."""
+        """Ways of pooling, the most similar first: same symbol and clock time, then same symbol."""
         cells = [f"{symbol}@{clock}" for symbol in self.symbols for clock in self.clocks]
         yield Group(cells, self._cell, np.zeros_like(self._cell), 1)
         yield Group(self.symbols, self.symbol, self.clock, len(self.clocks))
 
     def pooled(self) -> Group:
-        """Everything."""
+        """All forecasts of the block as one group."""
         return Group(["pooled"], np.zeros_like(self._cell), self._cell, len(self.symbols) * len(self.clocks))
 
     @property
@@ -127,8 +127,8 @@ class Block:
 class Past:
     """Earlier scores of some groups and sessions.
 
-    *Shapes*: sorted (distinct, pasts, width), NaN last, of which the first `n` (pasts,) are real; level (4,) says where
-    the scores of each corrected level are, since some methods have the same for several; last_us (pasts,).
+    *Shapes*: sorted (distinct, pasts, width), NaN last, of which the first `n` (pasts,) are real; level (4,), the index
+    of each corrected level in `distinct`, since some methods score several levels alike; last_us (pasts,).
     """
 
     sorted: Floats
@@ -165,7 +165,7 @@ class Served:
 
 @dataclass(frozen=True)
 class Corrections:
-    """The correction of each forecast: offsets per level, from which group, out of how many outcomes."""
+    """The correction of each forecast: offsets by level, with the group and the number of outcomes behind them."""
 
     offsets: Floats  # (4, n), NaN where too little was known
     group: NDArray[np.object_]
@@ -196,7 +196,7 @@ def order_statistics(
 
 @dataclass
 class Pool:
-    """Past scores of all symbols of a block, kept for the sessions that some symbols needed."""
+    """Past scores of all symbols of a block, cached for the sessions asked for so far."""
 
     block: Block
     scores: Floats
@@ -205,7 +205,7 @@ class Pool:
     past: Past | None = None
 
     def before(self, sessions: Ints) -> tuple[Past, Ints]:
-        """The past of sessions, and where that of each of these is."""
+        """A past that covers these sessions, and the index of each session in it."""
         if self.past is None or len(np.setdiff1d(sessions, self.sessions)):
             self.sessions = np.union1d(self.sessions, sessions)
             past = _past(self.block, self.block.pooled(), self.scores, self.sessions, self.n_back)
@@ -216,8 +216,8 @@ class Pool:
 def serve(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams, pool: Pool) -> Iterator[Served]:
     """Each forecast once, with the past of the first group that has enough outcomes.
 
-    Enough is `calibration.min_outcomes`, and no rank above n (the guarantee of a conformal bound needs that). `pool`
-    knows all symbols of the model, history and horizon, of which `block` may hold some.
+    Enough means at least `calibration.min_outcomes`, and ranks from 1 to n, as a conformal bound needs. `pool` covers
+    all symbols of the model, history and horizon; `block` may hold only some of them.
     """
     waiting, pooled = np.arange(scores.shape[1]), block.pooled()
     for group in (*block.groups(), pooled):
@@ -234,7 +234,7 @@ def serve(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams,
 
 
 def _past(block: Block, group: Group, scores: Floats, wanted: Ints, n_back: int) -> Past:
-    """The scores of `n_back` earlier sessions, at most all, for each wanted group and session.
+    """The scores of up to `n_back` earlier sessions for each wanted group and session.
 
     *Shapes*: wanted (pasts,), each group * sessions + session.
     """

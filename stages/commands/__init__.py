@@ -1,1 +1,1 @@
-"""What a user asks beside the graph: prices, ledgers, choices, health. Never a stage."""
+"""Commands outside the graph of stages: prices, ledgers, choices, health."""

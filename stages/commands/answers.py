@@ -1,10 +1,10 @@
-"""Stored answers: are they sound, what was asked, and what to do when one is wrong or the store has moved.
+"""Stored answers: whether they are sound, what was asked, and what to do if one is wrong or the store has moved.
 
-`verify` reads every answer, here and on the remote. Rescued answers come home; the remote's damage is mended where a
-sound copy is here. `drop` moves a record to `quarantine/` and notes it in `dropped/`, so that exactly this record is
-ignored wherever it turns up, on a shared remote too. `release` lets a key be bought again that a refusal, a late answer
-or a killed run holds back. `show-request` rebuilds the rows of a question from the bars and checks them. `adopt-store`
-brings answers and ledger into DVC's present cache; `new-store` goes on with what is in it, as another study.
+`verify` reads every answer, here and on the remote. It moves rescued answers into the store and mends damaged records
+of the remote that have a sound copy here. `drop` moves a record to `quarantine/` and notes it in `dropped/`, so that
+this record is ignored wherever it turns up. `release` lets a key be bought again after a refusal, a late answer or a
+killed run. `show-request` rebuilds the rows of a question from the bars and checks them. `adopt-store` moves answers
+and ledger into DVC's present cache; `new-store` continues with the store in it, as another study.
 
 *Errors*: `DataContractError` (exit 2) for a damaged answer; `ConfigurationError` (exit 5) for a key or store that is
 not known.
@@ -25,10 +25,10 @@ from stages.io.terminal import say
 from stages.io.workspace import store_root
 from stages.paid.answer_store import AnswerStore
 from stages.paid.checks import forget_refused, release_late
-from stages.paid.door import begin_here, ledger_anywhere, store_anywhere
 from stages.paid.identity import LEDGER, known_elsewhere, known_stores
 from stages.paid.locks import Attempts
 from stages.paid.moving import move_store, store_in
+from stages.paid.opening import begin_here, ledger_anywhere, store_anywhere
 from stages.paid.records import Record
 from stages.params.api import ApiParams
 from stages.questions.question import Question
@@ -40,7 +40,7 @@ from stages.runs.scratch import market_of
 def verify() -> None:
     """Store and remote -> a verdict on each record."""
     store = store_anywhere(read_params(ApiParams))
-    store.bring_home()
+    store.restore_rescued()
     damaged = list(store.damaged())
     for name, complaint in damaged:
         print(f"  {name}: {complaint}")
@@ -58,7 +58,7 @@ def verify() -> None:
 
 
 def drop(key: str, *, yes: bool = False) -> None:
-    """Tell the question, when it was paid and for how much; with `--yes`, drop its answer."""
+    """Print the question, when it was paid and for how much; with `--yes`, drop its answer."""
     api = read_params(ApiParams)
     store = store_anywhere(api)
     record = store.get([key]).get(key)
@@ -102,7 +102,7 @@ def _described(record: Record) -> str:
 def release(key: str) -> None:
     """Forget a key's refusal and late answers and end its attempts, with those of its request.
 
-    What was counted stays counted.
+    The ledger does not change.
     """
     api = read_params(ApiParams)
     objects = ledger_anywhere(api).objects
@@ -145,7 +145,7 @@ def _rows(question: Question, window: Window) -> pl.DataFrame:
 
 
 def adopt_store(cache: Path | None = None) -> None:
-    """Move the known store, or that of `cache`, to where DVC's cache is now."""
+    """Move the known store, or that of `cache`, into DVC's present cache."""
     here = LocalStore(store_root())
     old = store_in(cache) if cache else _known(here)
     move_store(old, here)
@@ -154,7 +154,7 @@ def adopt_store(cache: Path | None = None) -> None:
 
 
 def new_store() -> None:
-    """Begin with what lies in DVC's cache now, as another study."""
+    """Continue with the store in DVC's present cache, as another study."""
     print("new-store: this repository goes on with what lies here, and counts requests from there.")
     api = read_params(ApiParams)
     if known_stores(LEDGER):  # an experiment may set api.scope where params do not

@@ -1,10 +1,9 @@
-"""`make audit`: the time machine. Another future at random instants of this study's own bars; the past must stay.
+"""`make audit`: the leakage audit. It replaces the future after random instants; values of the past must not change.
 
-Reads what `make run` left in artifacts/, writes nothing, buys nothing. Exit 2 at the first value that moves, and where
-artifacts/ holds another value than the replay finds in the same market: then other code made it than was audited. At
-the end a leak is planted in the gate, and has to be found. Symbols that ask something are gone through some at a time,
-each with all instants, so that memory does not grow with their number; what they share, such as the pooled group of a
-calibration, is shared among those.
+It reads artifacts/, writes nothing and buys nothing. It exits 2 at the first value that changes, or if artifacts/ holds
+another value than the replay of the same market: then other code made it than was audited. At the end a leak is planted
+in the gate and must be found. Symbols are audited in groups, each with all instants, so that memory does not grow with
+their number; what symbols share, such as the pooled group of a calibration, they share within a group.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,7 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from stages.audit.audit import Passed, amid_gaps, asked, audit, found_leak, instants, unlike
+from stages.audit.audit import Passed, after_gaps, audit, first_mismatch, found_leak, instants, question_keys
 from stages.audit.replay import ASKED, BAR, CORRECTED, FORECAST, GROUP, WEIGHT, Known, stacked
 from stages.audit.replay import run as replayed
 from stages.audit.world import World
@@ -53,7 +52,7 @@ BESIDE = (
 
 
 class Asked(NamedTuple):
-    """At how many instants the past is put to the test, which, and how many symbols are in memory at a time."""
+    """The number and seed of the audited instants, and how many symbols are in memory at a time."""
 
     instants: int
     seed: int
@@ -61,7 +60,7 @@ class Asked(NamedTuple):
 
 
 def audit_study(**typed: int) -> None:
-    """The study's artifacts -> one line, or the first place where the future was known."""
+    """The study's artifacts -> two lines, or an error at the first value that knew the future."""
     arguments = Asked(**typed)
     require_evidence("score_forecasts", "backtest")
     study, schedule = Study.parse(present() or {}), read_table(Schedule, SCHEDULE)
@@ -89,7 +88,7 @@ def audit_study(**typed: int) -> None:
 
 
 def groups_of(asking: list[str], every: tuple[str, ...], at_once: int) -> list[tuple[str, ...]]:
-    """The symbols to audit together. A single group holds those that ask nothing too: they may decide about bars."""
+    """The symbols to audit together. A single group also holds symbols without questions, which may affect bars."""
     groups = [tuple(asking[first : first + at_once]) for first in range(0, len(asking), at_once)]
     return groups if len(groups) > 1 else [every]
 
@@ -97,21 +96,21 @@ def groups_of(asking: list[str], every: tuple[str, ...], at_once: int) -> list[t
 def _audited(
     study: Study, record: Record, schedule: pl.DataFrame, arguments: Asked
 ) -> tuple[list[Known], list[Passed]]:
-    """What the replay knew, and the instants at which the past of this study's symbols stood still: all of them."""
+    """The tables of the replay, and the result at each instant. *Errors*: `DataContractError` if a value changes."""
     world, replay, symbols = _world(study), replay_of(study, record), study.universe.symbols
     at = instants(schedule, record.calendar, study.requests.question_horizon_min, arguments.instants, arguments.seed)
     base = replayed(replay, world)
-    if asked(base) != set(schedule["key"].drop_nulls()):
+    if question_keys(base) != set(schedule["key"].drop_nulls()):
         raise DataContractError(
             f"params or code changed since {SCHEDULE} was made: `make run`, then audit again. {BESIDE}"
         )
-    at = sorted({*at, *amid_gaps(base[0].rows, at[0], arguments.instants // 4, arguments.seed)})
+    at = sorted({*at, *after_gaps(base[0].rows, at[0], arguments.instants // 4, arguments.seed)})
     return base, list(audit(replay, world, base, progress(at, f"replaying {symbols[0]} to {symbols[-1]}")))
 
 
 def _require_written(base: list[Known], symbols: tuple[str, ...], *, whole: bool) -> None:
-    """Refuse artifacts other than the replay makes of the same market: what made them was not audited."""
-    if other := unlike(base, _written(symbols, base[0].rows["symbol"].unique(), whole=whole)):
+    """Refuse artifacts that differ from the replay of the same market, since other code made them."""
+    if other := first_mismatch(base, _written(symbols, base[0].rows["symbol"].unique(), whole=whole)):
         raise DataContractError(
             f"{other}: artifacts/ holds another value than the audited code finds. `make run`, then audit again; if it "
             f"stays, the stage does what no replay repeats, and the audit says nothing about it. {BESIDE}"
@@ -119,8 +118,9 @@ def _require_written(base: list[Known], symbols: tuple[str, ...], *, whole: bool
 
 
 def _written(symbols: tuple[str, ...], read: Iterable[str], *, whole: bool) -> Iterator[Known]:
-    """What the stages wrote of these symbols, and of all that they `read` the bars; what groups of symbols share only
-    where these are the `whole` study.
+    """The tables that the stages wrote, of these symbols, bars and features of all that they `read`.
+
+    Tables that groups of symbols share are compared only if these are the `whole` study.
     """
     for stage, folder in (("check_data", CHECKED), ("build_features", FEATURES)):
         tables = partitions_of(folder)
@@ -141,7 +141,7 @@ def _rows(stage: str, key: list[str], table: type[Table], path: Path, symbols: t
 
 
 def _planted(study: Study, record: Record, seed: int) -> str:
-    """How the audit names a leak that is planted in the gate."""
+    """Plant a leak in the gate; the sentence with which the audit reports it."""
     if not any(study.quality.of(symbol).carried_min for symbol in study.universe.all_symbols):
         return "nothing planted: quality.ffill_max_bars is 0, so no minute is filled"
     leak = found_leak(replay_of(study, record), _world(study), seed)
@@ -151,7 +151,7 @@ def _planted(study: Study, record: Record, seed: int) -> str:
 
 
 def _world(study: Study) -> World:
-    """What was delivered and announced."""
+    """The delivered bars and the announced events."""
     delivered = partitions_of(DELIVERED)
     bars = {symbol: delivered[symbol].read() for symbol in study.universe.all_symbols}
     return World(bars, read_events(study.features.events), dialect_of(study))

@@ -18,7 +18,7 @@ MOST_DIGITS = 100  # Python reads no number of thousands of digits
 
 
 class Arguments(argparse.ArgumentParser):
-    """A parser whose errors are a user's problem like every other (exit 5): exit code 2 means bad data here."""
+    """A parser whose errors exit with 5, as other errors of configuration: exit code 2 means bad data here."""
 
     def error(self, message: str) -> NoReturn:
         """Say what was wrong and where to look."""
@@ -26,7 +26,7 @@ class Arguments(argparse.ArgumentParser):
 
 
 class Verb(NamedTuple):
-    """A function `module:name` of `stages`, what it does, and what it takes: its keyword arguments."""
+    """A function `module:name` of `stages`, its help text, and its keyword arguments."""
 
     function: str
     help: str
@@ -39,7 +39,7 @@ def arg(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
 
 
 def key(least: int) -> Callable[[str], str]:
-    """A reader of a question's key, or of at least so many of its first digits: it becomes part of paths."""
+    """A reader of a question's key, or of at least `least` of its first digits; it becomes part of paths."""
 
     def read(text: str) -> str:
         if not re.fullmatch(f"[0-9a-f]{{{least},{KEY_DIGITS}}}", text):
@@ -62,7 +62,7 @@ def number(least: int, most: int = 10**9) -> Callable[[str], int]:
 
 
 class Words(argparse.Action):
-    """A list of words: a make variable with several arrives as one."""
+    """A list of words, since a make variable with several words arrives as one."""
 
     def __call__(self, _: object, namespace: argparse.Namespace, values: Any, __: str | None = None) -> None:
         """Add the words of `values`."""

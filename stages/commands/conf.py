@@ -1,12 +1,12 @@
-"""Commands that write conf/ and params.yaml, and `prepare`, with which every run through make begins.
+"""Commands that write conf/ and params.yaml, and `prepare`, the first step of every run through make.
 
-`prepare` gives DVC what it needs in this clone, and stops where a kill left a file of DVC's torn. `params` composes
-conf/ into params.yaml and checks that the run it describes is possible. With `--check`, the first step of `make run`,
-it prepares too, refuses to discard an applied experiment, and to go on before the source is listed (with `--unlisted`
-it goes on). `use` makes a preset the standing choice, so that later `-S` overrides stay on it. `adopt` keeps an applied
-experiment, or else what the sweep (`rule`) or the calibration tournament (`calibration`) proposes. `whitelist` lets
-exactly the symbols trade whose cell of the stated strategy is eligible: choosing them on the span that the sweep
-searches is a choice too, so it is a commit.
+`prepare` sets up DVC in this clone, and stops if a kill left a torn file of DVC's. `params` composes conf/ into
+params.yaml and checks that the run it describes is possible. With `--check`, the first step of `make run`, it also
+prepares, refuses to discard an applied experiment, and refuses a source that is not listed (unless `--unlisted`). `use`
+makes a preset the standing choice, so that later `-S` overrides apply to it. `adopt` keeps an applied experiment, or
+what the sweep (`rule`) or the calibration tournament (`calibration`) proposes. `whitelist` sets universe.whitelist to
+the symbols whose cell of the stated strategy is eligible: this too is a choice made on the search span, so it is
+committed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ from stages.configuration.compose import (
     set_by,
     write_params,
 )
-from stages.configuration.edit_conf import all_or_nothing, choose, keep, other_preset_of, state
+from stages.configuration.edit_conf import adopt_params, all_or_nothing, choose, other_preset_of, state
 from stages.errors import ConfigurationError, DataContractError, GateNotMet
 from stages.fetching.listing import listing_path, read_listing
 from stages.io.atomic import remove_leftovers
@@ -41,10 +41,7 @@ ARTIFACTS = Path("artifacts")
 
 
 def prepare() -> None:
-    """A folder of this user's for DVC's state, and locks that are whole: DVC would say little of torn ones.
-
-    What killed runs left beside outputs is removed.
-    """
+    """Give DVC's state a folder of this user, refuse torn locks, and remove leftovers of killed runs."""
     own_site_cache()
     remove_leftovers(ARTIFACTS)
     require_whole_rwlock()
@@ -89,10 +86,10 @@ def write(*, check: bool, unlisted: bool) -> None:
 
 
 def _discarded() -> str:
-    """What composing anew throws away."""
+    """The applied experiment that composing again discards, as text."""
     try:
         return describe(applied_experiment())
-    except ConfigurationError as error:  # conf/ composes, so this is about params.yaml
+    except ConfigurationError as error:  # conf/ composes, so params.yaml is at fault
         return f"what stood there: {error}"
 
 
@@ -100,7 +97,7 @@ def require_listed(preset: str, how: list[str]) -> None:
     """Refuse a run of a preset that is impossible, before DVC writes its params.
 
     `how` are the words of `dvc exp run`.
-    *Errors*: `DataContractError` if nothing lists its source: dvc would only say that a file lacks.
+    *Errors*: `DataContractError` if its source is not listed; DVC would only say that a file is missing.
     """
     listing = listing_path(Study.parse(compose(overrides=[f"preset={preset}", *set_by(how)[0]])).source)
     if not listing.exists():
@@ -128,7 +125,7 @@ PROPOSALS = {
 
 
 SOURCE, STUDY, MODEL = ("source", "name"), ("report", "study"), ("forecaster", "model")
-# What `make trials` counts, and what it counts it of.
+# Key that `make trials` writes -> the keys that say what it counts.
 COUNTED = {
     ("sweep", "prior_trials"): (SOURCE, STUDY),
     ("sweep", "prior_sharpe_var"): (SOURCE, STUDY),
@@ -148,7 +145,7 @@ def adopt(what: str | None = None) -> None:
         Study.parse(experiment)  # a hand may have written it
         other = other_preset_of(experiment)
         stated = [before, *([compose(overrides=[f"preset={other}"])] if other else [])]
-        changed = keep(_with_counts(experiment, stated))
+        changed = adopt_params(_with_counts(experiment, stated))
     else:
         changed = state(_adopted(before, PROPOSALS[what or "rule"]))
     if adopted := differences(present() or {}, before):
@@ -160,7 +157,7 @@ def adopt(what: str | None = None) -> None:
 
 
 def _with_counts(experiment: dict[str, Any], stated: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The experiment's params, but of what `make trials` counted and conf/ states for the same nothing is forgotten.
+    """The experiment's params, with each count of `make trials` at least as high as conf/ states for the same thing.
 
     `stated` is what conf/ composes to, with the standing preset and with that of the experiment's study.
     """

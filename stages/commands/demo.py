@@ -1,7 +1,7 @@
 """`make demo`: a first page in a fraction of the time of a run.
 
-The stages run one after another in this process and in a temporary folder, on preset `smoke`, without DVC: nothing is
-recorded, and the workspace does not change. Only the page stays.
+The stages of preset `smoke` run in this process and in a temporary folder, without DVC: nothing is recorded, and the
+workspace does not change. Only the page is kept.
 """
 
 import os
@@ -27,7 +27,7 @@ def demo() -> None:
     shown = SHOWN.resolve()
 
     with scratch_study(compose(overrides=["preset=smoke"])) as folder:
-        os.environ["DVC_ROOT"] = str(folder)  # so that the trial log of the demo goes with it
+        os.environ["DVC_ROOT"] = str(folder)  # keeps the trial log of the demo in the folder
         with chdir(folder):
             for stage in stages:
                 import_module(f"stages.{stage}").main()

@@ -1,6 +1,6 @@
-"""`make doctor`: is everything here that a run needs? One line a check; exit 5 if one fails.
+"""`make doctor`: whether everything that a run needs is here, one line a check; exit 5 if one fails.
 
-Nothing is written, bought or sent to the forecast service; the API key is looked for and never shown.
+Nothing is written, bought or sent to the forecast service; the API key is never shown.
 """
 
 import os
@@ -18,7 +18,7 @@ from stages.io.content import LOCK
 from stages.io.dvc_state import require_own_site_cache, require_whole_rwlock
 from stages.io.workspace import default_remote, git, main_root, store_root
 from stages.paid.client import read_key
-from stages.paid.door import ledger_anywhere, store_anywhere
+from stages.paid.opening import ledger_anywhere, store_anywhere
 from stages.params.api import KEY_NAME
 from stages.params.study import Study
 from stages.runs.evidence import findings, read_run
@@ -52,7 +52,7 @@ def python() -> str:
 
 
 def dvc() -> str:
-    """The pinned DVC, inside a repository that git knows too."""
+    """DVC is the pinned version, and this is a git repository."""
     root, installed = main_root(), version("dvc")
     pins = (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
     pinned = next(line for line in pins if line.startswith("dvc==")).removeprefix("dvc==").split()[0]
@@ -82,7 +82,7 @@ def remote() -> str:
 
 
 def key() -> str:
-    """Whether an API key is set, where this study would buy; its value is never read further."""
+    """An API key is set, if this study buys."""
     is_set = bool(os.environ.get(KEY_NAME, "").strip())
     study = _study()
     if not study.forecaster.is_paid or study.api.mode == "offline":
@@ -95,7 +95,7 @@ def key() -> str:
 
 
 def store() -> str:
-    """The store is this repository's, and every answer in it what its name promises."""
+    """The store belongs to this repository, and every answer in it is sound."""
     answers = store_anywhere(_study().api.model_copy(update={"share": False}))
     if damaged := list(answers.damaged()):
         raise ConfigurationError(f"{len(damaged)} of {answers.size()} answers are damaged: `make verify` names them.")
@@ -128,13 +128,13 @@ def disk() -> str:
 
 
 def state() -> str:
-    """Nobody else may write what DVC knows of files, and no kill left its lock torn."""
+    """Only this user may write DVC's state, and its lock is whole."""
     require_whole_rwlock()
     return f"{require_own_site_cache()}, closed to other users"
 
 
 def evidence() -> str:
-    """What lies in artifacts/ is what dvc.lock lists; whether it is of these params stands beside it."""
+    """Files in artifacts/ are those of dvc.lock; the line also says if they are of other params or code."""
     run = read_run() if LOCK.exists() else None
     if run is None or not ARTIFACTS.exists():
         return "nothing ran here yet: `make run`"

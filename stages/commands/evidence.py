@@ -1,7 +1,7 @@
-"""The price of evidence: what `make plan` says of a verdict of worth before anything is bought.
+"""The price of evidence: what `make plan` says about a verdict of worth before anything is bought.
 
-It needs no key and no answer: free forecasts of the sessions before the first asked one say how much days differ. They
-are those of the last run where it had these params, and are made here otherwise.
+It needs no key and no answer: free forecasts of the sessions before the first asked one give the deviation of a day.
+They are taken from the last run if it had these params, and made here otherwise.
 """
 
 from collections import defaultdict
@@ -61,7 +61,7 @@ def evidence_lines(
             "No two free forecasts differ on two days or more (worth.candidates), so the price of evidence is unknown."
         )
         return
-    if study.requests.last_session is not None:  # the study grows behind it, as the record allows
+    if study.requests.last_session is not None:  # the study will grow beyond it, to the end of the record
         whole = study.requests.model_copy(update={"last_session": None})
         schedule, questions = plan_questions(market, symbols, whole, study.forecaster.model_spec, study.quality)
     sessions = asked_by_session(study, schedule)
@@ -81,7 +81,7 @@ def evidence_lines(
 
 
 def _setup(study: Study, questions: list[Question], sessions: pl.DataFrame, before: int) -> Setup:
-    """What a session buys, as those that ask the judged history do, and the first ones; `sessions` as in `plan.py`."""
+    """What a session with the judged history buys, and what the first `before` buy; `sessions` as in `plan.py`."""
     asked = calls_by_session(questions).sort("session")
     calls, prices = asked["calls"].to_numpy(), _prices(study, questions, asked)
     later = (sessions["outcomes"] > 0).to_numpy() | (not sessions["outcomes"].sum())
@@ -100,7 +100,7 @@ def _setup(study: Study, questions: list[Question], sessions: pl.DataFrame, befo
 
 
 def _prices(study: Study, questions: list[Question], asked: pl.DataFrame) -> Floats | None:
-    """What each of `Calls` costs as `worth` states it, else by the tariff of `api`: the most that requests may cost."""
+    """The price of each session in `asked`, as `worth` states it, else the most by the tariff of `api`, or None."""
     worth, tariff = study.worth, study.api.tariff
     if worth.price_per_call is not None:
         return np.asarray(asked["calls"].to_numpy() * worth.price_per_call)
@@ -115,7 +115,7 @@ def _prices(study: Study, questions: list[Question], asked: pl.DataFrame) -> Flo
 
 
 def _ranked(found: Deviations) -> Iterator[str]:
-    """Which snapshots and symbols bring most evidence a request: those whose days differ least."""
+    """The snapshots and symbols with most evidence a request: those with the smallest deviation of a day."""
     for what, by in (("snapshot", found.by_snapshot), ("symbol", found.by_symbol)):
         if len(by) > 1:
             order = sorted(by, key=lambda name: (by[name], name))
@@ -132,7 +132,7 @@ def free_forecasts_ran(document: Mapping[str, Any]) -> bool:
 
 
 def _made_now(study: Study, market: Market, schedule: pl.DataFrame) -> pl.DataFrame:
-    """Free forecasts of as many sessions as are needed: those of the warm-up, and asked ones where these are few."""
+    """Free forecasts of the warm-up, and of the first asked sessions too if the warm-up has too few."""
     symbols, asked = study.universe.symbols, asked_by_session(study, schedule)["session"]
     early = _answers(study, market, schedule, [])
     if len(early_days(early, asked[0], symbols)) >= ENOUGH_DAYS:

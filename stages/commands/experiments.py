@@ -1,8 +1,8 @@
-"""Experiments: a file of conf/sweeps/ queued and run, and all of them side by side.
+"""Experiments: a file of conf/sweeps/ queued and run, and a table of all experiments.
 
 `experiments` names each variant by what differs: `k_sigma=0.75`. `show` lists every run with the params that differ
-from the commit's, then its verdicts and five figures. DVC fills the row `workspace` from params.yaml and the metrics
-beside it; when these are of two runs, a line above says so.
+from the commit's, then its verdicts and five figures. DVC fills the row `workspace` from params.yaml and the present
+metrics; if these belong to two runs, a line above says so.
 """
 
 import csv
@@ -31,7 +31,7 @@ Overrides = tuple[str, ...]
 
 
 def experiments(name: str) -> None:
-    """conf/sweeps/<name>.txt -> every variant queued under its name, then run; none where one cannot be composed."""
+    """conf/sweeps/<name>.txt -> every variant queued under its name, then run; none if one cannot be composed."""
     require_whole_rwlock()
     path = SWEEPS / f"{name}.txt"
     if name not in (offered := sorted(one.stem for one in SWEEPS.glob("*.txt"))):
@@ -53,7 +53,7 @@ def experiments(name: str) -> None:
     for words, options in zip(called, queued.items(), strict=True):
         _queue(words, *options)
     _dvc("exp", "run", "--run-all")
-    if failed := [words for words in called if not _is_recorded(words)]:  # of which DVC's exit code says nothing
+    if failed := [words for words in called if not _is_recorded(words)]:  # DVC's exit code does not say
         raise ConfigurationError(
             f"{shorten(failed)} did not run to the end, as it says above: answers and the other variants are kept; go "
             f"on by `make experiments NAME={name}` when the cause is gone."
@@ -61,7 +61,7 @@ def experiments(name: str) -> None:
 
 
 def _variants(line: str) -> Iterator[tuple[Overrides, Overrides]]:
-    """The overrides of each variant of a line like `-S rules.k_sigma=0.5,1`, and what else `dvc exp run` takes."""
+    """The overrides of each variant of a line like `-S rules.k_sigma=0.5,1`, and its other words for `dvc exp run`."""
     overrides, others = set_by(line.split())
     if others and not overrides:
         raise ConfigurationError(f"{line!r} sets nothing: write lines like -S rules.k_sigma=0.5,1.")
@@ -82,9 +82,9 @@ def _choices(word: str) -> list[str]:
 
 
 def names(variants: Sequence[Overrides]) -> list[str]:
-    """What makes each variant another than the others: `k_sigma=0.75,s_stop=2`; keys in full where short ones clash.
+    """The overrides by which each variant differs: `k_sigma=0.75,s_stop=2`; keys in full if their short forms clash.
 
-    A single variant is named by all that it states. What git takes in no name is left out.
+    A single variant is named by all its overrides. Characters that git allows in no name are left out.
     """
     stated = [dict(word.partition("=")[::2] for word in variant) for variant in variants]
     keys = dict.fromkeys(key for one in stated for key in one)
@@ -95,7 +95,7 @@ def names(variants: Sequence[Overrides]) -> list[str]:
 
 
 def _distinct(called: Sequence[str]) -> list[str]:
-    """Names of which each is given once and fits a file's name: a second `k_sigma=1` is `k_sigma=1-2`."""
+    """The names made distinct and short enough for a file's name: a second `k_sigma=1` is `k_sigma=1-2`."""
     given: list[str] = []
     for one in (name[:LONGEST_NAME].rstrip(".") for name in called):
         numbered = (one if number == 1 else f"{one}-{number}" for number in count(1))
@@ -134,7 +134,7 @@ Row = Mapping[str, str]
 
 
 def show() -> None:
-    """One line if the workspace's row is of two runs, then every run."""
+    """Print every run, after a warning if the workspace's row belongs to two runs."""
     try:
         require_evidence("evaluate")
     except PipelineError as error:
@@ -147,9 +147,9 @@ def show() -> None:
 
 def table(rows: Sequence[Row], columns: int) -> Iterator[str]:
     """Two lines a run, `columns` wide at most: what differs from the commit, then verdicts and figures."""
-    here = next((row for row in rows if row["rev"] != WORKSPACE), rows[0])  # before the first commit there is none
+    here = next((row for row in rows if row["rev"] != WORKSPACE), rows[0])  # no commit yet: only the workspace
     keys = [key for key in here if "." in key and "/" not in key]
-    read = [row for row in rows if any(row[key] not in UNKNOWN for key in keys)]  # of a damaged lock DVC reads none
+    read = [row for row in rows if any(row[key] not in UNKNOWN for key in keys)]  # none for a damaged lock
     params = [key for key in keys if any(row[key] != here[key] for row in read)]
     yield "run: params that differ from the commit"
     yield _line({name: name for name in (*VERDICTS, *FIGURES)})
@@ -157,7 +157,7 @@ def table(rows: Sequence[Row], columns: int) -> Iterator[str]:
         changed = [f"{key}={_short(row[key])}" for key in params if row is here or row[key] != here[key]]
         head = f"{row.get('Experiment') or row['rev']}: {' '.join(changed)}".removesuffix(": ")
         yield from textwrap.wrap(head, columns, subsequent_indent="    ", break_on_hyphens=False)
-        state = row.get("State")  # DVC leaves the column out where no row has one
+        state = row.get("State")  # DVC omits the column if no row has a state
         yield _line(row if state in ("Success", *UNKNOWN) else {"verdict": str(state)})
 
 

@@ -1,14 +1,14 @@
-"""`make identify`: which program answers, as one digest of its files in conf/, be it asked or a free candidate.
+"""`make identify`: writes the digest of your program's files into conf/, whether it is asked or a free candidate.
 
-DVC sees neither weights nor code of a program of yours, so params state them: `forecaster.files_sha256` is part of
-every question. Write it anew after the program changed. Its questions are new then; those of the program before keep
-their answers in the store.
+DVC does not see the weights and code of a program of yours, so params state their digest: `forecaster.files_sha256` is
+part of every question. Run it again after the program changed. Its questions are then new ones; the answers of the
+earlier program stay in the store.
 
-*Errors*: `ConfigurationError` (exit 5) where conf/ names no program, or a file of it is missing.
+*Errors*: `ConfigurationError` (exit 5) if conf/ names no program, or a file of it is missing.
 """
 
 from stages.configuration.compose import compose, refuse_to_discard
-from stages.configuration.edit_conf import choices_of, put_into, standing_choices, state
+from stages.configuration.edit_conf import active_choices, choices_of, state, write_choice
 from stages.errors import ConfigurationError
 from stages.io.file_identity import digest_of_files
 from stages.params.forecaster import ForecasterParams
@@ -18,13 +18,13 @@ GROUP = "forecaster"
 
 
 def identify(choice: str | None = None) -> None:
-    """The files of a choice of conf/forecaster -> `files_sha256` in its file; in params.yaml too, where it stands."""
+    """The files of a choice of conf/forecaster -> `files_sha256` in its file, and in params.yaml if it is in use."""
     if choice is not None and choice not in choices_of(GROUP):
         raise ConfigurationError(f"there is no forecaster {choice!r}: conf/forecaster/ offers {choices_of(GROUP)}.")
-    stands = choice is None or standing_choices()[GROUP] == choice
-    if stands:
+    is_active = choice is None or active_choices()[GROUP] == choice
+    if is_active:
         refuse_to_discard()
-    program = parse(ForecasterParams, compose(overrides=[] if stands else [f"{GROUP}={choice}"]))
+    program = parse(ForecasterParams, compose(overrides=[] if is_active else [f"{GROUP}={choice}"]))
     if not program.command:
         raise ConfigurationError(
             f"forecaster.name is {program.name} and forecaster.command [], so there is no program of yours: name its "
@@ -35,6 +35,6 @@ def identify(choice: str | None = None) -> None:
         print(f"identify: conf/ says {digest[:12]}… of {program.program_name} already.")
         return
     values = {"files_sha256": digest}
-    files = state({GROUP: values}) if stands else [put_into(GROUP, str(choice), values)]
+    files = state({GROUP: values}) if is_active else [write_choice(GROUP, str(choice), values)]
     print(f"identify: {program.program_name} is {digest} -> {' '.join(map(str, files))}")
     print("Next: `make run`. What this program was not asked yet is computed; everything else is in the store.")

@@ -1,12 +1,12 @@
 """The model behind the service. Each command needs api.mode online, and each request is counted.
 
-`learn-model` asks for the model's own numbers and writes them into conf/: they decide how many rows are sent, and so
-the keys, and must be known before any question is asked. Nothing is asked where they are stored already. Where conf/
-stands on a local forecaster, they go into `conf/forecaster/timegpt.yaml`. `models` lists the models of your key.
-`prove-independence` asks one question alone and in company, two requests at most: equal answers license `api.pack` for
-questions of the same kind. `canary` buys one stored question again, alone; the stored answer stays.
+`learn-model` asks for the model's input size and horizon and writes them into conf/: they decide how many rows are
+sent, and so the keys, and must be known before any question is asked. Nothing is asked if they are stored already. If
+conf/ chooses a local forecaster, they go into `conf/forecaster/timegpt.yaml`. `models` lists the models of your key.
+`prove-independence` asks one question alone and in a batch, with two requests at most: equal answers allow `api.pack`
+for questions of the same kind. `canary` buys one stored question again, alone; the stored answer stays.
 
-*Errors*: `GateNotMet` (exit 3) when answers differ: in company, or from those stored before.
+*Errors*: `GateNotMet` (exit 3) when the answers differ.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from stages.configuration.compose import compose, present, refuse_to_discard
-from stages.configuration.edit_conf import put_into, state
+from stages.configuration.edit_conf import state, write_choice
 from stages.errors import ConfigurationError, GateNotMet
 from stages.forecasting.backend import Asked
 from stages.io.clock import INTERRUPTS
@@ -25,8 +25,8 @@ from stages.paid.backend import PaidBackend
 from stages.paid.batch_invariance import TOLERANCE, candidates_among
 from stages.paid.client import ModelFacts
 from stages.paid.context import Counts
-from stages.paid.door import open_context, paid_params, require_online
 from stages.paid.model_facts import facts_of, require_facts
+from stages.paid.opening import open_context, paid_params, require_online
 from stages.paid.purchase import Buyer
 from stages.params.study import Study
 from stages.runs.evidence import require_evidence
@@ -36,14 +36,14 @@ BOUGHT = "timegpt"
 
 
 def learn_model(overrides: Sequence[str] = ()) -> None:
-    """The model that conf/ names -> its input size and horizon in conf/ (and in params.yaml, where it stands)."""
+    """The model that conf/ names -> its input size and horizon in conf/, and in params.yaml if it is in use."""
     if other := [one for one in overrides if not one.startswith("api")]:
         raise ConfigurationError(
             f"SET {other} is no override of section api: the numbers are written beside the model that conf/ names, so "
             "name another one there."
         )
-    study, stands = bought_study(overrides)
-    if stands:
+    study, is_active = bought_study(overrides)
+    if is_active:
         refuse_to_discard()
     facts = _facts(study)
     values = {"input_size": facts.input_size, "model_horizon": facts.horizon}
@@ -51,17 +51,17 @@ def learn_model(overrides: Sequence[str] = ()) -> None:
     if values == {name: getattr(study.forecaster, name) for name in values}:
         print(f"learn-model: conf/ says {numbers} of {study.forecaster.model} already.")
         return
-    changed = state({"forecaster": values}) if stands else [put_into("forecaster", BOUGHT, values)]
+    changed = state({"forecaster": values}) if is_active else [write_choice("forecaster", BOUGHT, values)]
     files = " ".join(map(str, changed))
     print(f"learn-model: {study.forecaster.model} has {numbers} -> {files}")
     print(f"Next: `make plan`, then run again, and `git commit -m 'Facts of the model' {files}`.")
 
 
 def bought_study(overrides: Sequence[str]) -> tuple[Study, bool]:
-    """The study of conf/ with a forecaster that is bought, `timegpt` if it stands on a local one; whether it stands."""
-    stands = compose()["forecaster"]["base_url"] is not None
-    chosen = stands or any(one.startswith("forecaster=") for one in overrides)
-    return Study.parse(compose(overrides=[*([] if chosen else [f"forecaster={BOUGHT}"]), *overrides])), stands
+    """The study of conf/, with `timegpt` if its own forecaster is local; and whether its own is a paid one."""
+    is_active = compose()["forecaster"]["base_url"] is not None
+    chosen = is_active or any(one.startswith("forecaster=") for one in overrides)
+    return Study.parse(compose(overrides=[*([] if chosen else [f"forecaster={BOUGHT}"]), *overrides])), is_active
 
 
 def _facts(study: Study) -> ModelFacts:
@@ -138,7 +138,7 @@ def canary() -> None:
 
 
 def _next(epoch: str) -> str:
-    """The present month, or the present day where that month is the epoch already."""
+    """The next epoch: the present month, or the present day if that month is the epoch already."""
     today = datetime.now(UTC)
     month = f"{today:%Y-%m}"
     return month if month != epoch else f"{today:%Y-%m-%d}"

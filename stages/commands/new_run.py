@@ -1,9 +1,9 @@
-"""`make new-run PRESET=x URI=folder`: a look into your bars, a preset for them, and what their span allows.
+"""`make new-run PRESET=x URI=folder`: inspects your bars, writes a preset for them, and says what their span allows.
 
-The files say where a symbol and a date stand in their names, which column is what, the unit, the clock, the label and
-the span; each is shown with its evidence and goes into `conf/preset/<name>.yaml`, yours to edit. What you state wins.
-The preset must compose to a possible run, or nothing is written. Where nothing can be read yet, a template and SYMBOLS
-are enough, and the rest is left to you.
+From the files it infers where symbol and date are in their names, the columns, the unit, the zone, the label and the
+span. Each is printed with its evidence and written to `conf/preset/<name>.yaml`, which you may edit. What you state
+takes precedence. The preset must compose to a possible run, or nothing is written. If the files cannot be read yet, a
+template and SYMBOLS are enough, and the rest is left to you.
 """
 
 import re
@@ -34,7 +34,7 @@ from stages.worth.plan import calibrating_sessions
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TAKEN = {"none", "null", "true", "false", "inf", "nan"}  # Hydra would read these as something else
-FIRST, LAST = date(2024, 1, 2), date(2024, 12, 31)  # where nothing tells
+FIRST, LAST = date(2024, 1, 2), date(2024, 12, 31)  # if neither you nor the files say
 HISTORY, HOLDOUT = 40, 30  # at most
 LEAST_LOOKBACK = 2
 Facts = dict[str, Any]
@@ -42,7 +42,7 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True)
 class Asked:
-    """What was stated of the bars; None and empty: the bars tell."""
+    """What the user stated about the bars; None or empty is inferred from them."""
 
     preset: str
     uri: str
@@ -55,7 +55,7 @@ class Asked:
 
 
 def new_run(**typed: Any) -> None:
-    """Name and place of some bars -> a preset, the evidence for it, and the arithmetic of its sessions."""
+    """Name and location of bars -> a preset, the evidence for it, and what its span allows."""
     asked = Asked(**typed)
     path = CONF / "preset" / f"{asked.preset}.yaml"
     _require_free(asked.preset, path)
@@ -107,7 +107,7 @@ def sizes(study: Study) -> list[str]:
 
 
 def _proposal(asked: Asked) -> tuple[Facts, Facts, dict[str, str]]:
-    """Keys of `source`, symbols and span, and the evidence; what was typed where nothing can be looked into."""
+    """Keys of `source`, symbols and span, and their evidence; only what was typed if the files cannot be read."""
     aliases = _pairs(asked.aliases)
     typed = UNSTATED | {
         "kind": "gcs" if asked.uri.startswith("gs://") else "parquet",
@@ -132,7 +132,7 @@ def _proposal(asked: Asked) -> tuple[Facts, Facts, dict[str, str]]:
 
 
 def _clock_and_label(seen: Look) -> tuple[Facts, Facts, dict[str, str]]:
-    """Zone, label, hours and span, by the sample."""
+    """Keys of `source` with zone and label, the span, and their evidence, from the sample."""
     source, symbol = seen.source.model_dump(mode="json"), seen.symbols[0]
     dialect = DialectParams(**{key: source[key] for key in DialectParams.model_fields})
     why: dict[str, str] = {}
@@ -175,7 +175,7 @@ def _require_sessions(symbol: str, sessions: pl.Series, zone: str | None = None)
 
 
 def _minutes_without_a_trade(symbol: str, sample: pl.DataFrame, dialect: DialectParams, sessions: pl.DataFrame) -> str:
-    """What to state if the sample lacks scattered minutes; empty where it does not."""
+    """What to state if the sample lacks scattered minutes; empty if it does not."""
     quality = parse(QualityParams, compose())
     days = check_symbol(symbol, sample, dialect, sessions, quality).days
     fitting = proposal(days, quality)
@@ -189,7 +189,7 @@ def _minutes_without_a_trade(symbol: str, sample: pl.DataFrame, dialect: Dialect
 
 
 def _calendar(ours: pl.DataFrame) -> pl.DataFrame:
-    """Sessions around the stamps, as far as params may name them."""
+    """The sessions around the stamps, within the dates that params allow."""
     days = ours["ts"].dt.date().drop_nulls().sort()
     possible = days.filter(days.is_between(EARLIEST, LATEST)).to_list()
     if not possible:
@@ -201,7 +201,7 @@ def _calendar(ours: pl.DataFrame) -> pl.DataFrame:
 
 
 def _lengths(asked: Asked, universe: Mapping[str, Any]) -> dict[str, int]:
-    """History and holdout: as stated, else what a span leaves for them when most of it is searched."""
+    """History and holdout, as stated, or else so short that most of the span is searched."""
     try:
         first, last = (date.fromisoformat(str(universe[key])) for key in ("first", "last"))
     except ValueError:

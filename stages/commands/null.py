@@ -1,7 +1,7 @@
-"""`make null`: how often the gates pass by luck, on this run's own forecasts put to other dates and on random walks.
+"""`make null`: how often the gates pass by luck, on this run's own forecasts moved to other dates and on random walks.
 
-Only the search span is read. The finding lies beside the answer store, for `make page`: a command's result is history,
-and no hashed page holds any.
+Only the search span is read. The result is kept next to the answer store, for `make page`; the hashed page of a run
+does not hold it.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,8 +1,8 @@
 """Pages of runs: one run, and two runs side by side.
 
-`page` and `compare` write to artifacts/page/, so that neither the workspace nor any stage's output changes. A run is an
-experiment, a branch, a commit or `workspace`. The page of a run also shows what no hashed file may hold: its name and
-commit, spend, trials, openings, revisions.
+`page` and `compare` write to artifacts/page/ and change no stage's output. A run is an experiment, a branch, a commit
+or `workspace`. The page of a run also shows what no hashed file may hold: its name and commit, spend, trials, openings,
+revisions.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from stages.io.run_record import read_record
 from stages.io.settings import PARAMS, parse_yaml, read_params
 from stages.io.workspace import git, is_shallow
 from stages.paid.budget_report import calls_of, runs_of
-from stages.paid.door import ledger_anywhere
+from stages.paid.opening import ledger_anywhere
 from stages.params.api import ApiParams
 from stages.params.report import ReportParams
 from stages.report import FILES, LATER
@@ -38,11 +38,11 @@ from stages.runs.trial_log import open_log, openings_of
 
 PAGES = Path("artifacts/page")
 WORKSPACE = "workspace"
-LONGEST_BYTES = 220  # of a file's 255, with what is written around it
+LONGEST_BYTES = 220  # of a file name's 255, which leaves room for a suffix
 
 
 def page(run: str, opened: str | None = None) -> None:
-    """A run's files, the ledger and git's history -> one page, which a browser shows if `opened` says so."""
+    """A run's files, the ledger and git's history -> one page, shown in a browser if `opened` is set."""
     record = read_run(run)
     page = render_page(record, panels(record), named(run))
 
@@ -54,7 +54,7 @@ def page(run: str, opened: str | None = None) -> None:
 
 
 def page_path(*runs: str) -> Path:
-    """Where the page of these runs goes; names too long for a file are cut, and told apart by a digest."""
+    """The path of the page of these runs; names too long for a file are cut and get a digest."""
     name = "-and-".join(run.replace("/", "-") for run in runs)
     if len(name.encode()) > LONGEST_BYTES:
         digest = hashlib.sha256(name.encode()).hexdigest()[:8]
@@ -63,7 +63,7 @@ def page_path(*runs: str) -> Path:
 
 
 def named(run: str) -> str:
-    """A run with its commit, for the head of its page; of the workspace, the commit that it stands on."""
+    """A run with its commit, for the head of its page; the workspace with the commit it is based on."""
     if run == WORKSPACE:
         changed = git("status", "--porcelain", "--untracked-files=no")
         more = ", with changes that are in no commit" if changed else ""
@@ -72,10 +72,7 @@ def named(run: str) -> str:
 
 
 def read_run(name: str) -> Record:
-    """The record of an experiment, a branch, a commit or the workspace, which stays as it is.
-
-    Its params are taken as they stood, but for `api`: a run of the past needs nothing that came later.
-    """
+    """The record of an experiment, a branch, a commit or the workspace, with its own params except `api`."""
     with tempfile.TemporaryDirectory(prefix="page-") as folder:
         root, files = Path() if name == WORKSPACE else Path(folder), FILES
         if name == WORKSPACE:
@@ -93,13 +90,13 @@ def read_params_of(root: Path) -> dict[str, Any]:
 
 
 def shown(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Every section of params but `api`, as the stage shows them; what `report` did not say then is as today."""
+    """Every section of params except `api`; keys that `report` did not have then take today's values."""
     sections = {name: section for name, section in document.items() if name != "api"}
     return sections | {"report": read_params(ReportParams).model_dump(mode="json") | document["report"]}
 
 
 def panels(record: Record) -> list[Section]:
-    """What the ledger, the trial log, `make null` and git's history say of this run's study today."""
+    """Sections from today's ledger, trial log, result of `make null` and git history, for this run's study."""
     api, source, study = read_params(ApiParams), record.config["source"]["name"], record.config["report"]["study"]
     objects, log = ledger_anywhere(api).objects, open_log(api)
     luck = kept_luck(record.oos["strategy_id"], record.config.get("gates", {}))

@@ -1,7 +1,6 @@
-"""What no hashed file may hold, as sections of a page: spend and hits, trials and luck, openings of the holdout,
-revisions of the source.
+"""Sections of a page that no hashed file may hold: spend, trials and luck, openings of the holdout, revisions.
 
-They tell the state of a ledger, a log and git's history on the day a page is opened, and differ between machines.
+They show the state of the ledger, the trial log and git's history when the page is made, and differ between machines.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +24,7 @@ GATES = {
 
 
 def spend(runs: Sequence[Document], calls: Sequence[Document]) -> Section:
-    """The latest runs that asked the service, and how much of what they asked lay in the store."""
+    """The latest runs that asked the service, and the share of questions answered from the store."""
     asking = [run for run in runs if "questions" in run]
     counted = sum(call["state"] != "refunded" for call in calls)
     titles = ("ended", "run", "experiment", "questions", "from the store, %", "bought")
@@ -68,7 +67,7 @@ def trials(entries: Iterable[Entry], family: tuple[str, str], luck: Document | N
 
 
 def openings(source: str, found: Mapping[str, str], *, shallow: bool = False) -> Section:
-    """For whom this source's holdout, or a month of it, was ever opened, and where that is on record.
+    """The strategies for which this source's holdout, or a month of it, was ever opened, and where it is recorded.
 
     A `shallow` clone knows only the newest commits.
     """

@@ -1,7 +1,7 @@
-"""`make pr-comment`: what the change here does to the run of a base, as a comment file for a pull request.
+"""`make pr-comment`: how a change alters the run of a base, as a comment for a pull request.
 
-Written to artifacts/pr_comment/: `comment.md`, its pictures, and `compare.html`, the two runs on one page. Buys nothing
-and needs no key; a change that asks what nobody has answered yet is priced instead of judged.
+It writes `comment.md`, its pictures, and `compare.html`, the two runs on one page, to artifacts/pr_comment/. It buys
+nothing and needs no key; a change with unanswered questions is priced instead of judged.
 """
 
 import tempfile
@@ -14,7 +14,7 @@ from stages.configuration.compose import differences, present
 from stages.errors import ConfigurationError
 from stages.io.files import read_json, read_table, write_bytes, write_text
 from stages.io.questions import read_questions
-from stages.paid.door import store_anywhere
+from stages.paid.opening import store_anywhere
 from stages.paid.pricing import price
 from stages.params.study import Study
 from stages.reporting.comment import Change, Price, png, render_comment, runs_of
@@ -60,13 +60,13 @@ def pr_comment(base: str, pictures_at: str) -> None:
 
 
 def differing(base: Record) -> Differing:
-    """Keys of params with the value of the base and the one here."""
+    """Keys of params that differ, with the base's value and the present one."""
     here = shown(read_params_of(Path()))
     return [(".".join(path), *values) for path, values in differences(dict(base.config), here).items()]
 
 
 def price_of(study: Study, old_keys: set[str]) -> Price:
-    """What the questions here would cost, and how many of them the base did not ask."""
+    """The price of the present questions, and how many of them the base did not ask."""
     questions = read_questions(REQUESTS)
     new = len({question.key for question in questions} - old_keys)
     if not study.forecaster.is_paid:
@@ -76,7 +76,7 @@ def price_of(study: Study, old_keys: set[str]) -> Price:
 
 
 def write_pictures(change: Change) -> Mapping[str, str]:
-    """The curves of both runs, and the page that they stand on; the name of each picture and its words."""
+    """Write the curves of both runs and the page that compares them; returns alternative text by picture."""
     runs = runs_of(change)
     write_text(render_pair(runs, change.differing), FOLDER / "compare.html")
     label = " / ".join(dict.fromkeys(record.label for record in runs.values()))

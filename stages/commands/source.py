@@ -1,8 +1,8 @@
 """The source and its bucket.
 
 `refresh` lists the source as it is now, says what the vendor added and revised and what that would cost, and writes the
-new listing, which pins the next runs once it is committed. `collect-partitions` names what no recorded run needs in the
-bucket of `storage.root`, and deletes it when asked to.
+new listing, which the next runs use once it is committed. `collect-partitions` names the partitions in the bucket of
+`storage.root` that no recorded run needs, and deletes them on request.
 
 *Errors*: `DataContractError` (exit 2) if a symbol of the universe has no file, or a revised file cannot be read; the
 old listing then stays.
@@ -32,7 +32,7 @@ from stages.sources.revisions import Changes, Vendor, change_of_form, changes, m
 
 
 def refresh() -> None:
-    """Params -> `conf/manifests/<source.name>.json`, what is different in it, and what that would cost."""
+    """Params -> `conf/manifests/<source.name>.json`, its changes, and what they would cost."""
     source = read_params(SourceParams)
     universe = read_params(UniverseParams)
     before = _listed(source) if listing_path(source).exists() else []
@@ -57,7 +57,7 @@ def refresh() -> None:
 
 
 def _listed(source: SourceParams) -> list[dict[str, Any]]:
-    """The files of the present listing; none, and a line, where it is damaged and is written again."""
+    """The files of the present listing; none, with a note, if it is damaged."""
     try:
         files: list[dict[str, Any]] = read_listing(source)["files"]
     except DataContractError:
@@ -67,7 +67,7 @@ def _listed(source: SourceParams) -> list[dict[str, Any]]:
 
 
 def _tell_price() -> None:
-    """What the runs behind the new listing would buy; what stands in the way of a price is no fault of the listing."""
+    """Print what a run with the new listing would buy; if no price can be computed, print why."""
     try:
         tell_price(present() or {})
     except PipelineError as error:
@@ -77,13 +77,13 @@ def _tell_price() -> None:
 def _sentences(
     found: Changes, before: list[dict[str, Any]], source: SourceParams, symbols: Sequence[str]
 ) -> Iterator[str]:
-    """New and gone files by period; of each revised one what changed in it, as far as its old rows are still here."""
+    """New and gone files by period, and what changed in each revised one if its old rows are still here."""
     for title, files in (("new", found.new), ("gone", found.gone)):
         if files:
             yield f"{title}: {', '.join(months_of(files))}"
     listed = {file["uri"]: file for file in before}
     read = last_run() if found.revised else {}
-    for file in found.revised:  # so much is in memory at a time
+    for file in found.revised:  # one file is in memory at a time
         [(_, content)] = read_files([file])
         named, of = months_of([file])[0], [file["symbol"]] if file["symbol"] else symbols
         had, has = earlier(listed[file["uri"]], of, source, read), parts_in(file, content, source, of)
@@ -98,7 +98,7 @@ def _sentences(
 def _change(
     file: dict[str, Any], before: pl.DataFrame | None, after: pl.DataFrame | None, vendor: Vendor
 ) -> str | None:
-    """What changed of a symbol in a file that was revised; None where it had no row and has none."""
+    """What changed for a symbol in a revised file; None if it has no row before and after."""
     if before is None:
         here = f"another file of {file['size']} bytes (its old rows are not here to compare it with)"
         return None if after is None else here
@@ -110,7 +110,7 @@ def _change(
 
 
 def collect_partitions(*, deleting: bool) -> None:
-    """Bucket and manifests -> objects that nobody needs, named; deleted only when asked to."""
+    """Bucket and manifests -> the names of partitions that no run needs; deleted if `deleting`."""
     root = read_params(StorageParams).root
     if root is None:
         raise ConfigurationError("storage.root is null: partitions lie in artifacts/, where `dvc gc` collects them.")

@@ -1,10 +1,10 @@
-"""What is paid: the price before (`plan`), limits (`budget`) and requests after (`spend`).
+"""Spending: the price of the next run (`plan`), limits (`budget`) and past requests (`spend`).
 
-`plan` prices what would run next (conf/ as it stands, or an applied experiment), or Hydra overrides. It needs no key
-and is offline, except that answers of a shared remote are fetched; the workspace stays as it is. `budget` shows limits
-and the latest days. `PER_DAY=n` sets the limit that params cannot raise; `CLOCK=right` says that this machine's clock
-is right and an earlier one ran ahead. `spend` lists runs and requests; `USAGE=1` asks the vendor what it counted (one
-request) and names the difference.
+`plan` prices the next run (conf/, or an applied experiment), or Hydra overrides. It needs no key and no network, except
+to fetch answers of a shared remote; the workspace does not change. `budget` shows limits and the latest days.
+`PER_DAY=n` sets the limit that params cannot raise; `CLOCK=right` says that this machine's clock is right and an
+earlier one ran ahead. `spend` lists runs and requests; `USAGE=1` asks the vendor what it counted (one request) and
+prints the difference.
 """
 
 import math
@@ -23,10 +23,17 @@ from stages.io.settings import read_params
 from stages.paid.batches import one_per
 from stages.paid.budget_report import SHOWN_DAYS, SHOWN_RUNS, calls_of, days_of, runs_of
 from stages.paid.context import Counts
-from stages.paid.door import begin_here, ledger_anywhere, open_context, paid_params, store_anywhere, write_budget_report
 from stages.paid.ledger import RUNS, Ledger
 from stages.paid.limits import amount, needed, set_standing_limit, standing_limit
-from stages.paid.pricing import Price, fitting, price, require_same_clock, some_of
+from stages.paid.opening import (
+    begin_here,
+    ledger_anywhere,
+    open_context,
+    paid_params,
+    store_anywhere,
+    write_budget_report,
+)
+from stages.paid.pricing import Price, fitting, price, require_same_clock, samples_of
 from stages.paid.purchase import Buyer
 from stages.paid.reservations import days_begun, held
 from stages.paid.units import TOKENS, Units, least, most, units_of
@@ -45,7 +52,7 @@ def plan(overrides: Sequence[str] = ()) -> None:
 
 
 def tell_price(document: dict[str, Any]) -> None:
-    """Print what a run under these params would cost, given what lies in the store."""
+    """Print what a run under these params would cost, given the answers in the store."""
     study = Study.parse(document)
     with market_of(document) as market:
         schedule, questions = plan_questions(
@@ -61,7 +68,7 @@ def tell_price(document: dict[str, Any]) -> None:
         found = price(questions, schedule, store, study.api.tariff, study.api.pack)
         missing = [question.key for batch in found.batches for question in batch.questions]
         require_same_clock(store, [question for question in questions if question.key in set(missing)])
-        rows = schedule.filter(pl.col("key").is_in(some_of(missing)))
+        rows = schedule.filter(pl.col("key").is_in(samples_of(missing)))
         longer = fitting(store, asked_further(market, rows, study.requests, study.forecaster.model_spec))
     _tell(found, study)
     if longer:
@@ -149,7 +156,7 @@ def budget(per_day: int | None = None, clock: str | None = None) -> None:
 
 
 def spend(usage: str | None = None) -> None:
-    """Ledger -> the latest runs and requests, oldest first, and what these count together."""
+    """Ledger -> the latest runs and requests, oldest first, and their totals."""
     ledger = ledger_anywhere(read_params(ApiParams))
     if usage:
         print(_compared(_usage(), ledger))
@@ -165,7 +172,7 @@ def spend(usage: str | None = None) -> None:
 
 
 def _usage() -> dict[str, Any]:
-    """What the vendor says, bought."""
+    """The vendor's count of requests, which takes one request."""
     forecaster, api = paid_params("the vendor's count")
     if is_azure(forecaster.deployment):
         raise ConfigurationError("an Azure address does not tell what it counted: see the portal's own metrics.")
@@ -177,7 +184,7 @@ def _usage() -> dict[str, Any]:
 
 
 def _compared(usage: Mapping[str, Any], ledger: Ledger) -> str:
-    """The vendor's month beside the ledger's. The names of its fields are documented nowhere, so any count will do."""
+    """The vendor's count of the month and the ledger's. Its fields are undocumented, so any single count is taken."""
     month, by_month = ledger.days.today()[:7], usage.get("month")
     fields = by_month if isinstance(by_month, dict) else {}
     counts = [value for name, value in fields.items() if name != "limit" and type(value) is int]
@@ -195,7 +202,7 @@ def _compared(usage: Mapping[str, Any], ledger: Ledger) -> str:
 
 
 def _units_line(counted: list[dict[str, Any]], ledger: Ledger) -> str:
-    """What the requests of the latest days count together."""
+    """The tokens and money of the latest days' requests, as text."""
     known = [call for call in counted if "kind" in call]
     total = sum((units_of(call, ledger.limits.tariff) for call in known), Units())
     money = f", {amount(total.money)} {ledger.limits.currency}" if ledger.limits.tariff else ""
@@ -204,7 +211,7 @@ def _units_line(counted: list[dict[str, Any]], ledger: Ledger) -> str:
 
 
 def _older(objects: ObjectStore) -> str:
-    """Where the ledger holds more than is shown: which days and runs these figures are of."""
+    """Which part of the ledger is shown, if it holds more days or runs; else empty."""
     days, runs = days_begun(objects), objects.names(RUNS)
     shown = [
         f"the latest {most} of {len(every)} {name}"

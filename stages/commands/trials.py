@@ -2,8 +2,8 @@
 
 `trials` writes `sweep.prior_trials` and `sweep.prior_sharpe_var`, which a deflated Sharpe ratio needs, and
 `worth.prior_studies`, which raises the evidence that a verdict of worth needs. Entries of an older log are read under
-today's names. `open-holdout` opens the holdout for the one strategy that the last run judged on the search span, as a
-commit that names the openings before it. `MONTH=2025-02` opens one month of `split.holdout_months`.
+today's names. `open-holdout` opens the holdout for the strategy that the last run judged on the search span, and names
+all earlier openings; the opening is to be committed. `MONTH=2025-02` opens one month of `split.holdout_months`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,17 +33,17 @@ from stages.trading.trials import (
     prior_sharpe_var,
     prior_studies,
     prior_trials,
-    under_todays_names,
+    renamed,
 )
 from stages.worth.study_id import study_id
 
 
 def trials() -> None:
-    """Trial log, git's history and DVC's cache -> what was tried, and what `sweep` says of it in conf/, params.yaml."""
+    """Trial log, git's history and DVC's cache -> what was tried, and its counts in conf/ and params.yaml."""
     log = _exchanged_log()
     recorded = entries_of([*present_run(), *recorded_runs()])
     added = log.add_all(recorded.entries)
-    entries = [under_todays_names(entry, recorded.contexts, recorded.strategies) for entry in log.entries()]
+    entries = [renamed(entry, recorded.contexts, recorded.strategies) for entry in log.entries()]
     _show(entries, recorded.strategies)
     _show_coverage(recorded, added)
     refuse_to_discard()
@@ -51,14 +51,14 @@ def trials() -> None:
 
 
 def _exchanged_log() -> TrialLog:
-    """The log, with all entries of the remote: a person's own command asks it also offline, as `make budget` does."""
+    """The log, synchronised with the remote even if `api.mode` is offline, as in `make budget`."""
     log = open_log(read_params(ApiParams).model_copy(update={"mode": "online", "remote_down": "local"}))
     log.exchange()
     return log
 
 
 def _show(entries: Sequence[Entry], strategies: Mapping[str, str]) -> None:
-    """Variants and openings by source and study; openings also of commits whose tables are gone."""
+    """Print variants and openings by source and study, including openings of commits whose tables are gone."""
     tried: dict[tuple[str, str], set[str]] = {}
     opened: dict[tuple[str, str], set[str]] = {}
     for entry in entries:
@@ -96,9 +96,9 @@ def _show_coverage(recorded: RecordedEntries, added: int) -> None:
 
 
 def _state_prior(entries: Sequence[Entry], *, may_lack_some: bool) -> None:
-    """Write what the log says of this source and study.
+    """Write the counts for this source and study.
 
-    The variance is never lowered, nor the number of variants where the log may lack some.
+    The variance is never lowered; the number of variants is not lowered if the log may lack some.
     """
     document = yaml.safe_load(to_yaml(compose()))
     study = Study.parse(document)
@@ -143,7 +143,7 @@ def _state_prior(entries: Sequence[Entry], *, may_lack_some: bool) -> None:
 
 
 def _meant(value: float | None) -> float:
-    """What a stated number means; no variance yet is that of luck alone."""
+    """The meaning of a stated number; a variance of null means that of luck alone, 1."""
     return 1.0 if value is None else value
 
 
@@ -172,7 +172,7 @@ def open_holdout(month: str | None = None) -> None:
 
     _exchanged_log()
     earlier = openings_of(study.source.name)
-    if month and isinstance(before, dict):  # without months that are held out no more, which open nothing
+    if month and isinstance(before, dict):  # months that are no longer held out open nothing
         wanted = {name: before[name] for name in before if name in oos["held"]} | {month: strategy}
     changed = state({"split": {"open_holdout": wanted}})
 

@@ -1,10 +1,10 @@
 """Is paying worth it: the verdict of the last run (`worth`), and buying until it is known (`study`).
 
-`worth` reads and asks nobody; it exits 0 in every state. `study` extends `requests.last_session` in conf/ by `STEP`
-asked sessions, at first at least until the judged history is asked, runs the graph to the verdict, and goes on until
-the verdict is known, the plan, the search span or the record ends, or a limit of the budget is reached (exit 4; the
-next `study` goes on there). Looking costs nothing: the verdict is the first that held in day order, so the size of the
-steps does not matter.
+`worth` only reads; it exits 0 in every state. `study` extends `requests.last_session` in conf/ by `STEP` asked sessions
+and runs the graph to the verdict. The first step is long enough to ask the judged history. It stops when the verdict is
+known, when the plan, the search span or the record ends, or at a limit of the budget (exit 4; the next `study`
+continues there). The verdict is the first that held in day order, so neither the size of the steps nor the number of
+looks matters.
 """
 
 import re
@@ -35,7 +35,7 @@ from stages.worth.verdict import State
 
 WORTH = Path("artifacts/judge_worth/worth.json")
 STAGE = "judge_worth"
-FORTNIGHT = timedelta(14)  # the exchange is never closed for as long
+FORTNIGHT = timedelta(14)  # the exchange is never closed for so long
 
 
 def worth() -> None:
@@ -76,7 +76,7 @@ def study(step: int) -> None:
 
 
 def _first_judged(stated: Study, asked: pl.DataFrame) -> int:
-    """The place of the first searched session that asks the judged history: nothing is judged before."""
+    """The place, from 1, of the first searched session that asks the judged history."""
     places = asked.with_row_index("place", offset=1).filter(pl.col("outcomes") > 0)["place"]
     if places.is_empty():
         raise ConfigurationError(
@@ -103,7 +103,7 @@ def _why_no_further(stated: Study, sessions: Sequence[date], end: int) -> str:
 
 
 def _asked_sessions(document: dict[str, Any]) -> pl.DataFrame:
-    """Every session of the record in which something can be asked, as in `plan.py`, whatever `last_session` says."""
+    """Table `asked` of `plan.py` for every session of the record, regardless of `requests.last_session`."""
     whole = document | {"requests": document["requests"] | {"last_session": None}}
     one = Study.parse(whole)
     with market_of(whole) as market:
@@ -117,7 +117,7 @@ def _judged(label: str) -> dict[str, Any]:
         done = run_dvc("--wait-for-lock", "repro", STAGE, captured=True)
     if done.returncode:
         code = re.search(r"exited with (\d+)", done.stderr)
-        lines = done.stderr.splitlines()  # of a stage that was killed, or did not begin, only DVC says something
+        lines = done.stderr.splitlines()  # without an exit code, DVC's own error is all there is
         sys.stderr.write("".join(f"{one}\n" for one in lines if not (code and one.startswith("ERROR: failed"))))
         raise SystemExit(int(code[1]) if code else done.returncode)
     verdict: dict[str, Any] = read_json(WORTH)

@@ -1,1 +1,1 @@
-"""conf/ and params.yaml: composed, checked as a whole, and written to when a choice is adopted."""
+"""conf/ and params.yaml: composed, checked as a whole, and edited when a choice is adopted."""

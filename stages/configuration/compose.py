@@ -57,7 +57,7 @@ def compose(conf: Path = CONF, overrides: Sequence[str] = (), *, resolve: bool =
 
 
 def choices() -> dict[str, str]:
-    """Group -> choice behind what conf/ composes to."""
+    """Group -> the choice that conf/ composes with."""
     compose()  # it says what is wrong
     with hydra.initialize_config_dir(str(CONF.resolve()), version_base=None):
         return dict(hydra.compose("config", return_hydra_config=True).hydra.runtime.choices)
@@ -75,7 +75,7 @@ def set_by(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def following() -> set[KeyPath]:
-    """The keys of conf/ whose value, or a part of it, is that of another key."""
+    """The keys of conf/ whose value is, or contains, that of another key."""
     return set(_references(compose(resolve=False)))
 
 
@@ -98,7 +98,7 @@ def _in_a_sentence(error: Exception) -> str:
 
 
 def _file_of(error: Exception) -> str:
-    """The file of conf/ that cannot be loaded for this reason, with a colon; empty where the error names it already."""
+    """The file of conf/ that this error is about, with a colon; empty where the error names it already."""
     for path in sorted(CONF.rglob("*.yaml")) if str(CONF) not in str(error) else ():
         try:
             OmegaConf.load(path)
@@ -167,9 +167,9 @@ def refuse_to_discard() -> None:
 
 
 def set_back() -> str:
-    """Files that `dvc exp apply` set back to the commit on which the experiment ran, deleted ones too; how to undo it.
+    """A sentence on files that `dvc exp apply` reset to the experiment's commit or deleted, and how to undo it.
 
-    Empty where that is the present commit. DVC gives the workspace all files of an experiment, not its params alone.
+    Empty where that is the present commit. DVC applies all files of an experiment, not only its params.
     """
     applied = git("for-each-ref", "--format=%(objectname) %(parent)", APPLIED).split()[:2]
     if len(applied) < 2:
@@ -191,7 +191,7 @@ def set_back() -> str:
 
 
 def _differing(*between: str) -> set[str]:
-    """The files in which two commits differ, or one and the workspace; a file that git does not know counts as none."""
+    """The files in which two commits differ, or one and the workspace; untracked files do not count."""
     return _names(git("diff", "--name-only", "--no-renames", "--relative", "-z", *between))
 
 

@@ -36,8 +36,8 @@ OVERRIDE = "override /"
 EDIT = "edit conf/ yourself, then run `make params`."
 
 
-def standing_choices() -> dict[str, str]:
-    """Group -> choice, as conf/ composes: of a preset on another one, what both state."""
+def active_choices() -> dict[str, str]:
+    """Group -> choice with which conf/ composes, also through a preset that builds on another one."""
     _config_choices()
     return choices()
 
@@ -48,9 +48,9 @@ def choices_of(group: str) -> list[str]:
 
 
 def other_preset_of(experiment: Mapping[str, Any]) -> str | None:
-    """The preset that an experiment of another study than the standing one ran with: of those of its study the nearest.
+    """The preset of an experiment of another study than the active one: the nearest preset that states its study.
 
-    A preset that does not compose is none of them.
+    Presets that do not compose are left out.
     """
     study = experiment["report"]["study"]
     if study == compose()["report"]["study"]:
@@ -78,9 +78,9 @@ def choose(group: str, choice: str) -> Path:
     return path
 
 
-def put(values: Mapping[KeyPath, Any]) -> list[Path]:
+def _put(values: Mapping[KeyPath, Any]) -> list[Path]:
     """Write values where the active choices state them. Returns the changed files, sorted."""
-    chosen = standing_choices()
+    chosen = active_choices()
     by_file: dict[Path, dict[KeyPath, Any]] = {}
     for (section, *rest), value in values.items():
         preset = chosen["preset"]
@@ -92,8 +92,8 @@ def put(values: Mapping[KeyPath, Any]) -> list[Path]:
     return sorted(by_file)
 
 
-def put_into(group: str, choice: str, values: Mapping[str, Any]) -> Path:
-    """Write values into the file of one choice that does not stand."""
+def write_choice(group: str, choice: str, values: Mapping[str, Any]) -> Path:
+    """Write values into the file of a choice that is not active."""
     path = _file(group, choice)
     with all_or_nothing():
         _edit(path, [((name,), value) for name, value in values.items()])
@@ -105,7 +105,7 @@ def put_into(group: str, choice: str, values: Mapping[str, Any]) -> Path:
 
 @contextmanager
 def all_or_nothing() -> Iterator[None]:
-    """Edits of conf/ and params.yaml that are undone when the block fails."""
+    """Undo all edits of conf/ and params.yaml when the block fails."""
     before = {path: path.read_bytes() for path in (*CONF.rglob("*.yaml"), PARAMS) if path.exists()}
     try:
         yield
@@ -134,12 +134,12 @@ def _defaults(path: Path) -> list[Any]:
 
 
 def _edit(path: Path, values: Iterable[tuple[Place, Any]]) -> None:
-    """Write these values into a file, without those that are `ABSENT`."""
+    """Write values into a file; a key whose value is `ABSENT` is removed."""
     with _readable(path):
         text = path.read_bytes().decode("utf-8")
         for place, value in values:
             text = with_value(text, place, value)
-    write_text(text, path.resolve() if path.is_symlink() else path)  # a link goes on being one
+    write_text(text, path.resolve() if path.is_symlink() else path)  # a link stays a link
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -156,17 +156,14 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def state(values: Mapping[str, Mapping[str, Any]]) -> list[Path]:
-    """Set keys of sections, e.g.
-
-    `{"rules": {"k_sigma": 0.75}}`, in conf/ and params.yaml. Returns the changed files.
-    """
+    """Set keys, like `{"rules": {"k_sigma": 0.75}}`, in conf/ and params.yaml; returns the changed files."""
     document = compose()
     wanted = document | {name: document[name] | dict(keys) for name, keys in values.items()}
     Study.parse(wanted)
     return _make(wanted, {})
 
 
-def keep(experiment: dict[str, Any]) -> list[Path]:
+def adopt_params(experiment: dict[str, Any]) -> list[Path]:
     """Make conf/ compose to the params of an experiment: by other choices where they match, else value by value."""
     Study.parse(experiment)
     return _make(experiment, _choices_behind(experiment))
@@ -175,8 +172,8 @@ def keep(experiment: dict[str, Any]) -> list[Path]:
 def _make(wanted: dict[str, Any], chosen: Mapping[str, str]) -> list[Path]:
     with all_or_nothing():
         changed = [choose(group, choice) for group, choice in chosen.items()]
-        changed += put(_unstated(wanted, but=following()))  # what follows another key goes on following it
-        changed += put(_unstated(wanted))
+        changed += _put(_unstated(wanted, but=following()))  # a key that takes another key's value goes on doing so
+        changed += _put(_unstated(wanted))
         document = compose()
         if left := differences(wanted, document):
             raise ConfigurationError(f"conf/ cannot express {describe(left)}: {EDIT}")
@@ -196,20 +193,20 @@ def _choices_behind(experiment: dict[str, Any]) -> dict[str, str]:
     preset = other_preset_of(experiment)
     found = {"preset": preset} if preset else {}
     made = [f"preset={name}" for name in found.values()]
-    standing = compose(overrides=made)
-    for group in sorted({section for section, *_ in differences(experiment, standing)}):
+    active = compose(overrides=made)
+    for group in sorted({section for section, *_ in differences(experiment, active)}):
         distances = {
             choice: _distance(experiment[group], compose(overrides=[*made, f"{group}={choice}"])[group])
             for choice in choices_of(group)
         }
         nearest = min(distances, key=lambda choice: distances[choice])
-        if distances[nearest] < _distance(experiment[group], standing[group]):
+        if distances[nearest] < _distance(experiment[group], active[group]):
             found[group] = nearest
     return found
 
 
 def _distance(left: Mapping[str, Any], right: Mapping[str, Any]) -> int:
-    """How many values differ; a whole mapping beside a null counts as all that it holds."""
+    """How many values differ; where one side is a mapping and the other is not, all of its values count."""
     return sum(max(map(_values_in, both)) for both in differences(left, right).values())
 
 

@@ -1,8 +1,7 @@
-"""One value of a YAML text set, added or removed; every other character of the text stays as it is.
+"""Sets, adds or removes one value of a YAML text; every other character of the text stays as it is.
 
-A place is the names of keys from the outside in, the last one that of the value; on the way, an entry of a list is
-named by its number. What was not there goes behind the last of its mapping or list. Where a value is that of another
-place (`*alias`) it is stated anew here, and the other place keeps its own.
+A place is a path of keys from the outside in; an entry of a list is named by its number. A new entry is written behind
+the last one of its mapping or list. An alias (`*name`) is replaced by the value itself, and its anchor is unchanged.
 *Errors*: `yaml.YAMLError` for a text that is no YAML, or whose top is no mapping.
 """
 
@@ -24,16 +23,16 @@ Place = Sequence[str | int]
 
 
 def read(text: str) -> dict[str, Any]:
-    """What a text states, each value as the text it is; nothing where it holds only comments."""
-    document = yaml.load(text, yaml.BaseLoader) or {}  # noqa: S506  # it makes texts, lists and mappings
+    """The mapping that a YAML text states, each value as text; empty where it holds only comments."""
+    document = yaml.load(text, yaml.BaseLoader) or {}  # noqa: S506  # it makes only texts, lists and mappings
     if not isinstance(document, dict):
         raise yaml.YAMLError("it holds no sections")
     return document
 
 
 def with_value(text: str, place: Place, value: Any) -> str:
-    """The text with this value in this place; without its key if the value is `ABSENT`."""
-    if text.startswith(MARK):  # of which not every parser counts the place
+    """The text with `value` at `place`; without that key if the value is `ABSENT`."""
+    if text.startswith(MARK):  # parsers differ in whether they count it as a character
         return MARK + with_value(text[1:], place, value)
     require_shallow(text)
     document, node = _Text(text), yaml.compose(text, COMPILED)
@@ -57,7 +56,7 @@ def with_value(text: str, place: Place, value: Any) -> str:
 
 
 class _Child(NamedTuple):
-    """An entry of a mapping, or of a list, where the key is the entry itself."""
+    """An entry of a mapping or list; in a list, `key` is the entry's own node."""
 
     name: str | int
     key: yaml.Node
@@ -65,7 +64,7 @@ class _Child(NamedTuple):
 
     @property
     def is_alias(self) -> bool:
-        """Whether its value was written before, in another place."""
+        """Whether the value is an alias of one written earlier."""
         return bool(self.value.start_mark.index < self.key.start_mark.index)
 
 
@@ -76,10 +75,10 @@ def _children(node: yaml.Node) -> list[_Child]:
 
 
 class _Text(str):
-    """A YAML text; places in it are numbers of characters."""
+    """A YAML text; each method returns an edited text. Positions are counted in characters."""
 
     def added(self, node: yaml.Node, place: Place, value: Any) -> str:
-        """With another entry behind the last of a mapping or list."""
+        """Add an entry behind the last one of a mapping or list."""
         children = _children(node)
         if node.flow_style:
             entry = self._value(_nested(place, value), 0)[1:-1]
@@ -89,7 +88,7 @@ class _Text(str):
         return self.behind(self._line_end(self._end(children[-1])), _lines(place, value, column))
 
     def removed(self, node: yaml.Node, child: _Child, above: _Child | None) -> str:
-        """Without an entry; a mapping that held no other is {}."""
+        """Remove an entry; a mapping that held no other becomes `{}`."""
         children = _children(node)
         if len(children) == 1 and above is not None:
             return self.replaced(above, {})
@@ -102,7 +101,7 @@ class _Text(str):
         return self[: self._end(children[number - 1])] + self[end:]
 
     def replaced(self, child: _Child, value: Any) -> str:
-        """With another value of an entry; its comment stays, and so does a name that other places use (`&anchor`)."""
+        """Replace an entry's value; its comment and its `&anchor` stay."""
         key, old = child.key, child.value
         new = self._value(value, key.start_mark.column)
         if child.is_alias:
@@ -121,14 +120,14 @@ class _Text(str):
         return f"{self[:start]}{new}{self[end:]}"
 
     def behind(self, at: int, lines: Sequence[str]) -> str:
-        """With these lines behind a place that ends a line or the text."""
+        """Insert lines behind position `at`, which ends a line or the text."""
         newline = self._newline()
         before, after = self[:at].removesuffix("\r"), self[at:].removeprefix("\n")
         ended = before == "" or before.endswith("\n")
         return f"{before}{'' if ended else newline}{newline.join(lines)}{newline}{after}"
 
     def _end(self, child: _Child) -> int:
-        """The place behind the last character of an entry."""
+        """The position behind the last character of an entry."""
         if child.is_alias:
             return self._alias(child).end()
         inner, end = child.value, child.value.end_mark.index
@@ -154,14 +153,14 @@ class _Text(str):
 
 
 def _held(node: yaml.Node) -> Any:
-    """A mapping as Hydra reads it (1e-6 as a number); of another node nothing stays."""
+    """A mapping as Hydra reads it (1e-6 as a number); None for any other node."""
     if not isinstance(node, yaml.MappingNode):
         return None
     return OmegaConf.to_container(OmegaConf.create(yaml.serialize(node, Dumper=yaml.SafeDumper)))
 
 
 def _changed(held: Any, place: Place, value: Any) -> Any:
-    """A value, changed in this place within it."""
+    """The mapping `held` with `value` at `place`; anything but a mapping is replaced."""
     if not place:
         return value
     if not isinstance(held, dict):
@@ -173,7 +172,7 @@ def _changed(held: Any, place: Place, value: Any) -> Any:
 
 
 def _nested(place: Place, value: Any) -> Any:
-    """A value in the mappings and lists that its place names."""
+    """A value wrapped in the mappings and lists that its place names."""
     for name in reversed(place):
         value = [value] if isinstance(name, int) else {name: value}
     return value
@@ -193,12 +192,12 @@ def _lines(place: Place, value: Any, column: int) -> list[str]:
 
 
 def flow(value: Any, column: int = 0) -> str:
-    """A value in flow style, whose further lines belong to a key in this column."""
+    """A value in flow style; further lines are indented for a key in `column`."""
     return _dumped(_escaped(value), column)
 
 
 def _escaped(value: Any) -> Any:
-    """The value, with ${ in its texts as nothing but text; keys are never taken for more."""
+    """The value with every `${` in its texts escaped; Hydra does not interpolate keys."""
     if isinstance(value, dict):
         return {key: _escaped(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -219,10 +218,10 @@ def _dumped(value: Any, column: int) -> str:
 
 
 class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
-    """Texts as Hydra reads them back: 12:30 and the symbol ON in quotes."""
+    """Quotes texts that Hydra would read as something else, like 12:30 and the symbol ON."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Nothing is written as `*alias`."""
+        """Write no value as `*alias`."""
         return True
 
 

@@ -78,7 +78,7 @@ def on_cluster(
 
 
 def _sent(partition: Any) -> Any:
-    """What a worker is given: rows of a file of the driver travel along."""
+    """The partition as it is sent to a worker: rows of a file of the driver are sent as data."""
     if not isinstance(partition, tuple):
         return partition
     return tuple(one.sent() if isinstance(one, Rows) else one for one in partition)

@@ -32,7 +32,7 @@ _partition: ContextVar[str | None] = ContextVar("partition", default=None)
 
 @contextmanager
 def in_partition(key: str) -> Iterator[None]:
-    """Code in the block, in this process or on another machine, is work on the partition `key`."""
+    """Mark the code in the block as work on partition `key`, in this process or on another machine."""
     token = _partition.set(key)
     try:
         yield
@@ -41,7 +41,7 @@ def in_partition(key: str) -> Iterator[None]:
 
 
 def require_driver(what: str) -> None:
-    """Refuse within a partition what must happen at most once."""
+    """Refuse, within work on a partition, what must happen at most once."""
     key = _partition.get()
     if key is not None:
         raise ConfigurationError(
@@ -57,9 +57,9 @@ Named = Callable[[str, P], tuple[str, R]]
 Engine = Callable[[Named[P, R], Mapping[str, P]], Iterator[tuple[str, R]]]
 
 CHOICE_FILE = ".engine"
-CLUSTERS = {"dask": "tcp", "dask+tls": "tls"}  # and how Dask calls it
+CLUSTERS = {"dask": "tcp", "dask+tls": "tls"}  # our scheme -> that of Dask
 LOOK_SEC = 5.0
-FEW_PARTITIONS = 16  # starting processes takes longer than so many save
+FEW_PARTITIONS = 16  # for so few, starting processes takes longer than it saves
 MOST_PROCESSES = 4  # unless ENGINE says so: each holds a symbol's span
 
 
@@ -72,7 +72,7 @@ def run(work: Work[P, R], partitions: Mapping[str, P], label: str) -> dict[str, 
 
 
 def each(work: Work[P, R], partitions: Mapping[str, P], label: str) -> Iterator[tuple[str, R]]:
-    """The same one after the other, as soon as all before it are done, for results that need not stay in memory."""
+    """Like `run`, but yields each result as soon as it and all before it are done, so none need stay in memory."""
     keys, waiting = iter(sorted(partitions)), dict[str, R]()
     done = chosen_engine(len(partitions))(partial(_named, work), dict(sorted(partitions.items())))
     next_key = next(keys, None)
@@ -84,7 +84,7 @@ def each(work: Work[P, R], partitions: Mapping[str, P], label: str) -> Iterator[
 
 
 def chosen_engine(partitions: int) -> Engine[Any, Any]:
-    """The engine that the environment or the file `.engine` names, or else one that suits so many partitions."""
+    """The engine that the environment or the file `.engine` names, or else one that suits the number of partitions."""
     file = main_root() / CHOICE_FILE
     choice = os.environ.get("ENGINE") or (file.read_text(encoding="utf-8").strip() if file.exists() else "")
     if not choice:
@@ -105,7 +105,7 @@ def chosen_engine(partitions: int) -> Engine[Any, Any]:
 
 
 def _named(work: Work[P, R], key: str, partition: P) -> tuple[str, R]:
-    """The result with its key; errors name the key."""
+    """The key and the result; errors name the key."""
     with at_work_on(key), in_partition(key):
         return key, work(key, partition)
 
@@ -167,7 +167,7 @@ class OnTables(Generic[R]):
 
 @dataclass(frozen=True)
 class SymbolTask(Generic[R]):
-    """A task that makes a table of a partition: the table is written where the stage keeps it."""
+    """A task that computes a table from a partition and writes it where the stage keeps its tables."""
 
     pure: Callable[..., tuple[pl.DataFrame, R]]
     writer: Writer

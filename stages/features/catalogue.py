@@ -20,7 +20,7 @@ import polars as pl
 
 from stages.errors import ConfigurationError
 from stages.features import context, formulas
-from stages.features.context import Beside, Context
+from stages.features.context import Context, SharedTables
 from stages.features.minutes import count_unknown, require_known, sessions_of, with_minute_columns
 from stages.params.features import FeaturesParams
 from stages.tables.contract import rounded
@@ -68,7 +68,7 @@ class Feature:
 
 
 def _column(name: str) -> Callable[[FeaturesParams], pl.Expr]:
-    """What a column of the frame holds already."""
+    """The expression of a feature that the frame already holds as column `name`."""
     return lambda _: pl.col(name)
 
 
@@ -162,8 +162,8 @@ def build_features(
     require_buildable(params, around)
     needed = around.leaders(params.names)
     leaders = {ending: context.lagged_returns(bars[symbol], params) for ending, symbol in needed.items()}
-    beside = Beside(calendar, leaders, around.events)
-    return {symbol: features_of(symbol, frame, usable[symbol], params, beside)[0] for symbol, frame in bars.items()}
+    shared = SharedTables(calendar, leaders, around.events)
+    return {symbol: features_of(symbol, frame, usable[symbol], params, shared)[0] for symbol, frame in bars.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,21 +180,21 @@ class PerSymbol:
         """The features, and how often each is unknown; `led` holds the bars of `Context.leaders`, in their order."""
         endings = self.around.leaders(self.params.names)
         leaders = {end: context.lagged_returns(leader, self.params) for end, leader in zip(endings, led, strict=True)}
-        return features_of(symbol, bars, usable, self.params, Beside(self.calendar, leaders, self.around.events))
+        return features_of(symbol, bars, usable, self.params, SharedTables(self.calendar, leaders, self.around.events))
 
 
 def features_of(
-    symbol: str, bars: pl.DataFrame, usable: tuple[date, ...], params: FeaturesParams, beside: Beside
+    symbol: str, bars: pl.DataFrame, usable: tuple[date, ...], params: FeaturesParams, shared: SharedTables
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """The features of one symbol, and how often each is unknown."""
     frame = with_minute_columns(bars)
-    for ending, lagged in beside.leaders.items():
+    for ending, lagged in shared.leaders.items():
         frame = context.with_context(frame, lagged, ending)
-    sessions, number = sessions_of(bars, beside.calendar)
+    sessions, number = sessions_of(bars, shared.calendar)
     frame = formulas.with_usual_volume(frame, sessions, number, usable, params.volume_norm_sessions)
-    clock = by_the_clock(sessions, number, bars["m"], params)
-    news, knows = context.news_of(symbol, beside.events, sessions, bars["known_at"])
-    announced = values(news, ("next_event",), [name for name in params.names if feature(name).announced], params)[knows]
+    clock = clock_features(sessions, number, bars["m"], params)
+    news, known = context.news_of(symbol, shared.events, sessions, bars["known_at"])
+    announced = values(news, ("next_event",), [name for name in params.names if feature(name).announced], params)[known]
     complete = frame.with_columns(announced["next_event"]).with_columns(
         expression(params).alias(name) for name, expression in SHARED.items()
     )
@@ -219,13 +219,13 @@ def values(frame: pl.DataFrame, keys: Sequence[str], names: Sequence[str], param
     return frame.select(*keys, **{name: rounded(exact[name], column.decimals) for name, column in features.items()})
 
 
-def by_the_clock(sessions: pl.DataFrame, number: pl.Series, m: pl.Series, params: FeaturesParams) -> pl.DataFrame:
-    """What follows from the clock, for rows at minute `m` of the session with this number among the sessions.
+def clock_features(sessions: pl.DataFrame, number: pl.Series, m: pl.Series, params: FeaturesParams) -> pl.DataFrame:
+    """The clock features of rows; `number` is the index of a row's session in `sessions`, `m` its minute there.
 
-    It is the same for all symbols of a run, and kept for the next one.
+    All symbols of a run share them, so the last result is cached.
     """
     kinds = sessions.select("n_bars", "is_half", pl.col("session").dt.weekday())
-    every_minute = _clock_features(tuple(kinds.rows()), params)
+    every_minute = _every_minute(tuple(kinds.rows()), params)
     if every_minute.height == len(m):
         return every_minute
     first = kinds["n_bars"].cum_sum() - kinds["n_bars"]
@@ -233,8 +233,8 @@ def by_the_clock(sessions: pl.DataFrame, number: pl.Series, m: pl.Series, params
 
 
 @lru_cache(maxsize=1)
-def _clock_features(kinds: tuple[tuple[int, bool, int], ...], params: FeaturesParams) -> pl.DataFrame:
-    """The same for every minute of sessions with these `n_bars, is_half, weekday`."""
+def _every_minute(kinds: tuple[tuple[int, bool, int], ...], params: FeaturesParams) -> pl.DataFrame:
+    """Clock features of every minute of sessions with these `n_bars, is_half, weekday`."""
     sessions = pl.DataFrame(kinds, schema=["n_bars", "is_half", "weekday"], orient="row")
     minutes = sessions.with_columns(m=pl.int_ranges(0, "n_bars", dtype=pl.Int32)).explode("m")
     return values(minutes, ("m",), [name for name in params.names if feature(name).known_ahead], params)

@@ -44,8 +44,8 @@ class Context:
 
 
 @dataclass(frozen=True, eq=False)
-class Beside:
-    """The same, ready to be joined: table `Calendar`, each leader's lagged returns by ending, table `Events`."""
+class SharedTables:
+    """Tables that all symbols share: `Calendar`, each leader's lagged returns by ending, `Events`."""
 
     calendar: pl.DataFrame
     leaders: Mapping[str, pl.DataFrame]
@@ -53,7 +53,7 @@ class Beside:
 
 
 def lagged_returns(leader: pl.DataFrame, params: FeaturesParams) -> pl.DataFrame:
-    """`ts, context_r1, context_r5` of a leader's bars: what is known `features.context_lag_min` later."""
+    """`ts, context_r1, context_r5`: the leader's returns of `features.context_lag_min` earlier."""
     lag = params.context_lag_min
     moves = with_returns(leader).select("ts", "m", **{f"context_r{k}": ret(k)(params) for k in CONTEXT_MINUTES})
     return moves.select("ts", pl.when(lag <= M).then(pl.col("^context_r.*$").shift(lag)).name.keep())
@@ -77,24 +77,24 @@ def minutes_to_event(_: FeaturesParams) -> pl.Expr:
 def news_of(
     symbol: str, events: pl.DataFrame, sessions: pl.DataFrame, known_at: pl.Series
 ) -> tuple[pl.DataFrame, NDArray[np.int64]]:
-    """Whether any event, or one of a kind, is announced for today, and `next_event` (an instant, null without one): a
-    row whenever one of them may change; and which of these rows is known at each of the given instants.
+    """What is known of the day's events, one row a change, and the index of the row that holds at each of `known_at`.
 
-    What is known of a session's events changes only at its first minute, and when one is announced or has passed.
+    Columns: whether any event, or one of a kind, is announced for today, and `next_event` (an instant, or null). They
+    change only at a session's first minute, and when an event is announced or has passed.
     """
     opens = sessions.select("session", "known_at")
-    about_it = events.filter(pl.col("symbol").is_in([EVERYBODY, symbol])).select(
+    relevant = events.filter(pl.col("symbol").is_in([EVERYBODY, symbol])).select(
         "announced_at",
         kind=pl.col("event").str.to_lowercase(),
         event_ts="ts",
         session=pl.col("ts").dt.convert_time_zone(NEW_YORK).dt.date(),
     )
     changes = (pl.col("announced_at"), pl.col("event_ts") + MICROSECOND)
-    today = opens.join(about_it, on="session")
+    today = opens.join(relevant, on="session")
     announced, ahead = pl.col("announced_at") <= pl.col("known_at"), pl.col("event_ts") >= pl.col("known_at")
     news = (
         pl.concat([opens, *(today.select("session", pl.max_horizontal("known_at", change)) for change in changes)])
-        .join(about_it, on="session", how="left")
+        .join(relevant, on="session", how="left")
         .group_by("session", "known_at")
         .agg(
             any_today=announced.any(),

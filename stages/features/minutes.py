@@ -45,7 +45,7 @@ def is_real() -> pl.Expr:
 
 
 def with_returns(bars: pl.DataFrame) -> pl.DataFrame:
-    """Bars with `r`, and `known_min`: of so many minutes in a row, up to this one, the return is known."""
+    """Bars with `r`, and `known_min`: for how many minutes in a row, up to this one, the return is known."""
     _require_gapless(bars)
     row = pl.int_range(pl.len())
     last_unknown = pl.when(pl.col("r").is_null()).then(row).forward_fill().fill_null(-1)
@@ -53,7 +53,7 @@ def with_returns(bars: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_minute_columns(bars: pl.DataFrame) -> pl.DataFrame:
-    """The same with `r2` and, on real bars only, the columns that features average; else null."""
+    """Bars with returns, `r2`, and the columns that features average, which are null except on real bars."""
     log_range, log_body = (pl.col("high") / pl.col("low")).log(), (pl.col("close") / pl.col("open")).log()
     before = pl.when((M > 0) & pl.col("r").is_not_null()).then(pl.col("close").shift(1))
     logs = {"log_range": log_range, "log_body": log_body}
@@ -75,8 +75,8 @@ def with_minute_columns(bars: pl.DataFrame) -> pl.DataFrame:
 
 
 def sessions_of(frame: pl.DataFrame, calendar: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """The calendar's rows for the sessions of a frame, with the `known_at` of their first row; and the number of each
-    row's session among them.
+    """The calendar's rows of a frame's sessions, with `known_at` of their first row; and for each row of the frame the
+    index of its session.
     """
     opens = frame.select("session", "known_at", "m").filter(M == 0).drop("m")
     return opens.join(calendar, on="session", how="left", maintain_order="left"), frame["session"].rle_id()
@@ -85,7 +85,7 @@ def sessions_of(frame: pl.DataFrame, calendar: pl.DataFrame) -> tuple[pl.DataFra
 def trailing_sum(column: str, window: int) -> pl.Expr:
     """Sum over the last `window` minutes of this session, or all there are; a null counts as 0.
 
-    A row's last bit depends only on the values in its window: what has left it leaves no rounding error behind.
+    Values that have left the window leave no rounding error, so a result depends on its window alone, to the last bit.
     """
 
     def total(given: Sequence[pl.Series]) -> pl.Series:
@@ -95,7 +95,7 @@ def trailing_sum(column: str, window: int) -> pl.Expr:
 
 
 def trailing_mean(column: str, window: int, min_obs: int) -> pl.Expr:
-    """The mean over the same, of values that are not null; null with fewer than `min_obs` (or all of the window)."""
+    """Mean of the values known in that window; null where fewer than `min_obs` (or than `window`) are known."""
 
     def mean(given: Sequence[pl.Series]) -> pl.Series:
         m, values = given[0].to_numpy(), given[1]
@@ -112,7 +112,7 @@ def _of_last(values: NDArray[Any], m: NDArray[np.int32], window: int) -> NDArray
     minute = m[early]
 
     def plus(sums: NDArray[Any], others: NDArray[Any], rows: int) -> NDArray[Any]:
-        """With the other sums of so many rows before, where the session has them."""
+        """Each sum plus the one that `others` holds `rows` rows earlier, where the session has such a row."""
         both = np.empty_like(sums)
         np.add(sums[rows:], others[: max(0, len(others) - rows)], out=both[rows:])
         alone = early[minute < rows]

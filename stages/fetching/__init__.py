@@ -1,1 +1,1 @@
-"""Reading a vendor's files: found by template, listed, downloaded once, made into frames."""
+"""A vendor's files: found by template, listed, downloaded once, read as frames."""

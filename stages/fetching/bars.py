@@ -1,7 +1,7 @@
 """Minute bars as the vendor delivers them, names and values unchanged.
 
-*Tables*: one frame a symbol, its files in order; the data gate interprets columns and faults. A file of many symbols is
-read once: its rows are written by symbol and month, and each symbol's months are joined.
+*Tables*: one frame per symbol, its files in order; the data gate interprets columns and faults. A file of many symbols
+is read once: its rows are written by symbol and month, and each symbol's months are joined.
 *Errors*: `DataContractError` naming the file that is missing, empty, revised or unreadable.
 """
 
@@ -29,7 +29,7 @@ Fetch = Callable[..., tuple[pl.DataFrame, int]]
 def bars_to_fetch(
     manifest: dict[str, Any], source: SourceParams, calendar: pl.DataFrame, writer: Writer
 ) -> tuple[Mapping[str, tuple[Any, ...]], Fetch]:
-    """What must be read for each symbol, and the function that makes its bars from it."""
+    """The inputs of each symbol, and the function that makes its bars from them."""
     symbols = manifest["symbols"]
     if source.many_in_a_file:
         return _read_once(manifest["files"], source, symbols, writer), joined
@@ -132,9 +132,9 @@ def _both(first: dict[str, Any], earlier: pl.DataFrame, file: dict[str, Any], fr
 
 
 def _stacked(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Rows of frames with the same columns in any order; one without rows may have any columns.
+    """The rows of frames with the same columns in any order; a frame without rows may have any columns.
 
-    A price of either float type is 187.43 as it was printed, and an instant of any zone is the same in UTC.
+    If types differ, float32 becomes the float64 of its printed value, and instants become UTC.
     """
     frames = [frame for frame in frames if frame.height] or frames[:1]
     names = frames[0].columns

@@ -1,8 +1,8 @@
 """Files of a source, local or remote: found by template, checked against the listing, downloaded once.
 
 Any fsspec url works; a relative path starts at the main repository, since queued experiments run elsewhere. Downloaded
-files are kept beside the answers in DVC's cache, at `sources/<aa>/<rest>`, under the md5 in the listing; an object
-without md5 under its name and generation. They are written atomically and checked on every read.
+files are kept in DVC's cache, at `sources/<aa>/<rest>`, under the md5 in the listing; an object without md5 under its
+name and generation. They are written atomically and checked on every read.
 
 *Errors*: `DataContractError` for a file that is missing, empty or not the listed one; access errors as in
 `io/reaching.py`.
@@ -33,7 +33,7 @@ def kept(file: dict[str, Any]) -> bytes | None:
 
 
 def keep(file: dict[str, Any], content: bytes) -> None:
-    """Keep a downloaded file for later runs, experiments and workers, and for whoever may write DVC's cache."""
+    """Keep a downloaded file for later runs, experiments and workers."""
     _cache().replace(_name(file), content)
 
 
@@ -65,8 +65,8 @@ AT_ONCE = 8
 def find_files(template: str, symbol: str | None = None) -> list[dict[str, Any]]:
     """Every file of a symbol that fits the template, with its facts for the listing; without a symbol, files of many.
 
-    The folder above the first varying part is searched. Fields in braces and `*` are matched; all other text is
-    literal, so a bracket in a path is a bracket. A `*` matches no hidden file and no README.
+    The search starts at the folder above the first varying part. Only fields in braces and `*` are matched; all other
+    text is literal, including brackets. A `*` matches no hidden file and no README.
     """
     at_home = literal(str(Path.home())) if template.startswith("~/") else "~"
     filesystem, path_template = open_uri(template.replace("~", at_home, 1), Path(literal(str(main_root()))))

@@ -73,13 +73,13 @@ def format_of(uri: str) -> str:
 
 
 def first_lines(uri: str, content: bytes, lines: int) -> list[str]:
-    """The lines of `head_of`, of a file that may be damaged."""
+    """The lines of `head_of`, with a damaged file explained in one sentence."""
     with readable(uri):
         return head_of(content, lines)
 
 
 def head_of(content: bytes, lines: int) -> list[str]:
-    """The first lines of a text file, decompressing only a little of it; whole ones, where there are several."""
+    """The first lines of a text file, of which little is decompressed; a cut-off line only if it is the only one."""
     packed = io.BytesIO(content)
     if content[:2] == b"\x1f\x8b":
         text = gzip.GzipFile(fileobj=packed).read(HEAD_BYTES)
@@ -92,7 +92,7 @@ def head_of(content: bytes, lines: int) -> list[str]:
 
 
 def lines_within(content: bytes, lines: int) -> list[str]:
-    """At most so many lines of a text file, spread evenly behind its head; none of one that cannot be unpacked."""
+    """At most `lines` lines of a text file, spread evenly after its head; none if it cannot be decompressed."""
     try:
         if content[:2] == b"\x1f\x8b":
             content = gzip.decompress(content)
@@ -149,7 +149,7 @@ def _scan_csv(content: bytes, source: SourceParams) -> pl.LazyFrame:
 
 
 def _needed(names: Sequence[str], source: SourceParams) -> list[str]:
-    """The columns that a bar is read from; all of them where `source` does not name each, so that the user can."""
+    """The columns that a bar needs; all columns if `source` does not name each of them, so that an error lists them."""
     known = {name: ours for name in names if (ours := source.ours(name)) is not None}
     found = {*known.values()}
     stamped = "ts" in found or {"date", "time"} <= found
@@ -158,7 +158,7 @@ def _needed(names: Sequence[str], source: SourceParams) -> list[str]:
 
 
 def _stamped(rows: pl.LazyFrame, first: dict[str | None, tuple[str, str]], source: SourceParams) -> pl.LazyFrame:
-    """Text stamps as instants, in UTC where they name their zone. `first` is each column's name and first value."""
+    """Text stamps as instants, in UTC if they name their zone. `first` is each column's name and first value."""
     if {"date", "time"} <= {*first}:
         (date, day), (clock, minute) = first["date"], first["time"]
         text = pl.concat_str(pl.col(date).cast(pl.String), pl.lit(" "), pl.col(clock).cast(pl.String))
@@ -210,12 +210,12 @@ def _scan_dbn(content: bytes) -> pl.LazyFrame:
 
 
 def _unpacked(content: bytes) -> bytes:
-    """A file without its zstd frames, each of which must be whole: readers of a stream take a cut for its end."""
+    """A file decompressed from zstd frames, each of which must be whole; a stream reader would accept a cut-off one."""
     if content[:4] != ZSTD:
         return content
     parts, frame = [], zstandard.ZstdDecompressor().decompressobj()
     for at in range(0, len(content), HEAD_BYTES):
-        piece = content[at : at + HEAD_BYTES]  # what follows a frame is copied, so only a little at a time
+        piece = content[at : at + HEAD_BYTES]  # small, since `unused_data` copies the rest after each frame
         while piece:
             frame = zstandard.ZstdDecompressor().decompressobj() if frame.eof else frame
             parts.append(frame.decompress(piece))

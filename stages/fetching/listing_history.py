@@ -74,9 +74,9 @@ def last_run() -> FilesByPlace:
 def earlier(
     file: dict[str, Any], symbols: Sequence[str], source: SourceParams, read: FilesByPlace
 ) -> dict[str, pl.DataFrame]:
-    """The rows of each symbol in an earlier version of a file, without a column where it had none.
+    """The rows of each symbol in an earlier version of a file, as a frame without columns if it had none.
 
-    `read` is of the last run. A symbol is left out whose rows are gone, or among those of other files.
+    `read` are the files of the last run. A symbol is left out if its old rows are gone, or mixed with other files'.
     """
     if (content := kept(file)) is not None:
         parts = parts_in(file, content, source, symbols)

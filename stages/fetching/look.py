@@ -24,7 +24,7 @@ from stages.sources.columns import columns_of, price_scale_of, unit_of
 from stages.sources.csv_form import SEPARATORS, cells_of, csv_of, is_row, stamp_format_of
 from stages.sources.layout import NO_BARS, TICKER, Layout, holds_symbol, layout_of, spread
 from stages.sources.symbol_parts import symbol_column
-from stages.sources.unnamed import PRICES
+from stages.tables.market import PRICES
 
 if TYPE_CHECKING:
     import fsspec
@@ -171,7 +171,7 @@ def _form_of(name: str) -> str:
 
 
 def _layout(names: Mapping[str, int], form: str | None, symbols: Sequence[str]) -> Layout:
-    """Of two forms with as many files, that of the largest one: a manual in the folder is small."""
+    """The layout by the stated template, or of most names; a tie goes to the largest file, as manuals are small."""
     if form is None:
         return layout_of(sorted(names, key=lambda name: -names[name]), symbols)
     fitting = [found for name in names if (found := fields_of(form, name)) is not None]
@@ -252,7 +252,7 @@ def _require_columns(name: str, columns: Sequence[str], stated: Mapping[str, str
 
 
 def _stamps(rows: pl.DataFrame, names: Mapping[str, str], evidence: dict[str, str]) -> Facts:
-    """Unit, form and zone of the stamps, as far as they show it."""
+    """Unit, format and zone of the stamps, where they show it."""
     if "date" in names or ("date" in rows and "time" in rows and "ts" not in names):
         parts = (names.get("date", "date"), names.get("time", "time"))
         stamps = rows.select(pl.concat_str(*parts, separator=" ")).to_series()

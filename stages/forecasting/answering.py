@@ -50,7 +50,7 @@ def require_past_moves(
 ) -> None:
     """Refuse, before an answer is bought, a question whose last complete `sessions` hold too few moves for persistence.
 
-    It is the benchmark beside every answer. *Tables*: `Schedule`, `Calendar`; usable sessions by symbol, in order.
+    Every answer needs that benchmark. *Tables*: `Schedule`, `Calendar`; usable sessions by symbol, in order.
     """
     n_bars = dict(calendar.select("session", "n_bars").iter_rows())
     for (symbol,), rows in schedule.filter(status="ok").partition_by("symbol", as_dict=True).items():
@@ -59,7 +59,7 @@ def require_past_moves(
         bars, moves = (np.append(0, np.cumsum(each)) for each in (lengths, np.maximum(lengths - horizon_min, 0)))
         first, stop = (np.searchsorted(days, rows[name].to_numpy()) for name in ("history_first", "session"))
         past_rows = (rows["rows_sent"] - rows["m0"] - 1).to_numpy()
-        begins_late = past_rows < bars[stop] - bars[first]  # the first session sent is not complete
+        begins_late = past_rows < bars[stop] - bars[first]  # the first session sent is incomplete
         first = np.maximum(first + begins_late, stop - sessions)
         held = moves[stop] - moves[np.minimum(first, stop)]
         too_few = held < FEWEST_MOVES
@@ -76,10 +76,10 @@ def ask_all(questions: Sequence[Question], market: Market, backend: Backend) -> 
     return {question.key: found[question.key] for question in questions}
 
 
-def ask_beside(
+def ask_backends(
     questions: Sequence[Question], market: Market, backends: Mapping[str, Backend]
 ) -> dict[str, dict[str, Answer]]:
-    """Each local backend's answers to the same questions, by key; the rows of a question are cut once for all."""
+    """Each local backend's answers to the same questions, by key; a question's rows are cut once for all backends."""
     found: dict[str, dict[str, Answer]] = {name: {} for name in backends}
     for question in questions:
         asked = [Asked(question, cache(partial(market.window, question)))]
@@ -89,8 +89,8 @@ def ask_beside(
     return found
 
 
-def benchmark_beside(forecaster: ForecasterParams, requests: RequestsParams) -> Backend | None:
-    """Persistence, unless it is the forecaster itself."""
+def benchmark_backend(forecaster: ForecasterParams, requests: RequestsParams) -> Backend | None:
+    """The benchmark, persistence, unless it is the forecaster itself."""
     return None if forecaster.name == BENCHMARK else local_backend(BENCHMARK, forecaster, requests.horizons_min)
 
 
@@ -111,7 +111,7 @@ def quantile_table(
 
 
 def answered(asked: pl.DataFrame, answers: Mapping[str, Answer], requests: RequestsParams) -> pl.DataFrame:
-    """The quantiles of one model, which is not named yet, at every horizon of `requests.horizons_min`."""
+    """The quantiles of one model at every horizon of `requests.horizons_min`, without column `model`."""
     steps = _steps(answers, asked["key"], requests.horizons_min)
     prices = [(pl.col("last") * (pl.col(name) / 1e4).exp()).alias(f"{name}_px") for name in QUANTILES]
     crossed = pl.any_horizontal(pl.col(lower) > pl.col(upper) for lower, upper in pairwise(QUANTILES))
@@ -119,7 +119,7 @@ def answered(asked: pl.DataFrame, answers: Mapping[str, Answer], requests: Reque
 
 
 def answers_summary(answers: Mapping[str, Answer], quantiles: pl.DataFrame) -> dict[str, Any]:
-    """How many questions of some symbols were answered, and by what source; nothing about their purchase."""
+    """How many questions of some symbols were answered, by source; nothing about their purchase."""
     asked = quantiles.filter(pl.col("key").is_not_null())
     return {
         "schema_version": 1,
@@ -130,7 +130,7 @@ def answers_summary(answers: Mapping[str, Answer], quantiles: pl.DataFrame) -> d
     }
 
 
-def summaries_together(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def total_summary(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The summary of all symbols. A question names its symbol, so no key is in two parts."""
     by_source: Counter[str] = Counter()
     for part in parts:

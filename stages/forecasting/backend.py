@@ -40,13 +40,13 @@ class Answer:
     ahead: tuple[int, ...] | None = None
 
     def at(self, horizons_min: tuple[int, ...]) -> NDArray[np.float64]:
-        """The values so many minutes ahead, (levels, horizons)."""
+        """The values at these minutes ahead, (levels, horizons)."""
         steps = (minutes - 1 if self.ahead is None else self.ahead.index(minutes) for minutes in horizons_min)
         return self.values_bp[:, list(steps)]
 
 
 class Backend(Protocol):
-    """Answers questions: all of them, or it raises."""
+    """A forecaster that answers all questions, or raises."""
 
     def answer(self, asked: Sequence[Asked]) -> Mapping[str, Answer]:
         """One answer per question, by key."""

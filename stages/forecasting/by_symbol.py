@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from stages.forecasting.answering import answers_summary, ask_beside, benchmark_beside, quantile_table
+from stages.forecasting.answering import answers_summary, ask_backends, benchmark_backend, quantile_table
 from stages.forecasting.backend import Answer
 from stages.forecasting.local_backend import local_backend
 from stages.params.forecaster import ForecasterParams
@@ -39,7 +39,7 @@ def asked_by_symbol(
     usable: Mapping[str, tuple[date, ...]],
     bought: Mapping[str, Answer] | None,
 ) -> dict[str, AskedSymbol]:
-    """Every symbol that is asked."""
+    """The questions, schedule and answers of every asked symbol."""
     by_symbol: dict[str, list[Question]] = defaultdict(list)
     for question in questions:
         by_symbol[question.symbol].append(question)
@@ -72,11 +72,11 @@ class AnswerSymbol:
     def __call__(self, symbol: str, bars: pl.DataFrame, features: pl.DataFrame, asked: AskedSymbol) -> Answered:
         """The symbol's part of the table. *Errors*: `DataContractError` for an answer that is not whole."""
         market = Market({symbol: bars}, {symbol: features}, {symbol: asked.usable}, self.calendar)
-        name, bought, beside = self.forecaster.name, asked.bought, benchmark_beside(self.forecaster, self.requests)
+        name, bought, beside = self.forecaster.name, asked.bought, benchmark_backend(self.forecaster, self.requests)
         backends = {} if beside is None else {BENCHMARK: beside}
         if bought is None:
             backends[name] = local_backend(name, self.forecaster, self.requests.horizons_min)
-        found = ask_beside(asked.questions, market, backends)
+        found = ask_backends(asked.questions, market, backends)
         answers = found[name] if bought is None else bought
         benchmark = {} if beside is None else found[BENCHMARK]
         rows = quantile_table(asked.schedule, answers, benchmark, self.requests, self.forecaster)

@@ -1,13 +1,13 @@
 """Free forecasts: the candidates of `worth.candidates` at every asked snapshot, from every bar known there.
 
-A free question is the asked one without its limits: up to `forecaster.lookback_sessions` usable sessions back, however
-many the service would take. The draws of `ewma_fhs` are seeded by its key, so it is the same on every machine.
+A free question is the asked one without its limits: it looks back up to `forecaster.lookback_sessions` usable sessions,
+whatever the service would take. The draws of `ewma_fhs` are seeded by its key, so they are the same on every machine.
 
-The same snapshots of the `worth.warmup_sessions` before the first asked session of the study are answered too, where
-bars reach back far enough. The first session of the study, not of the symbol, because a symbol that is asked later on
-would choose its warm-up by its own future.
+The same snapshots of the `worth.warmup_sessions` before the first asked session are answered too, if bars reach back
+far enough. That first session is the study's, not the symbol's: a symbol that is asked later would otherwise choose its
+warm-up by its own future.
 
-A program of the user's (`command`) is not run here: `program_candidate.py` asks it what is planned here.
+A program of the user's (`command`) is not run here: `program_candidate.py` asks it the questions planned here.
 
 *Tables*: `Schedule` -> rows of `Quantiles`, model `free:<name>`, without key, since nobody is asked.
 *Time*: a candidate sees the bars known at the snapshot, as any forecaster does.
@@ -50,7 +50,7 @@ UNLIMITED = 1_000_000.0
 
 @dataclass(frozen=True)
 class FreeSettings:
-    """The params of free forecasts. What is free sends no exogenous column and looks back as far as it likes."""
+    """The params of free forecasts, which use no exogenous column and have no limit on the look-back."""
 
     free: FreeParams
     local: LocalParams
@@ -72,7 +72,7 @@ class FreeSettings:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What is known of a symbol beside its bars: usable sessions, table `Halts`, its rows of `Schedule`."""
+    """A symbol's inputs besides its bars: usable sessions, table `Halts`, its rows of `Schedule`."""
 
     usable: tuple[date, ...]
     halts: pl.DataFrame
@@ -83,7 +83,7 @@ class Known:
 class PerSymbol:
     """Answers of one symbol, with only its tables in memory. `warm_up`: the snapshots before any asked session.
 
-    `remembered` holds answers by key; a replay gives the same question no second time.
+    `remembered` caches answers by key, so that a replay answers each question once.
     """
 
     settings: FreeSettings
@@ -104,7 +104,7 @@ class PerSymbol:
     def __call__(
         self, symbol: str, bars: pl.DataFrame, features: pl.DataFrame, known: Known
     ) -> tuple[pl.DataFrame, Planned]:
-        """Table `Quantiles` of the symbol by the local candidates, its snapshots, and what a program is asked there."""
+        """Table `Quantiles` of the symbol by the local candidates, and the questions planned for a program."""
         usable, halts = {symbol: known.usable}, {symbol: known.halts}
         market = Market({symbol: bars}, {symbol: features}, usable, self.calendar, halts)
         asked = known.schedule.filter(status="ok").select(SNAPSHOT).unique().sort("snapshot_utc")
@@ -131,7 +131,7 @@ class PerSymbol:
         return planned.filter(pl.col("session").is_in(kept), status="ok").select(SNAPSHOT)
 
     def _answers(self, market: Market, snapshots: pl.DataFrame) -> tuple[list[pl.DataFrame], list[Question]]:
-        """Rows of the local candidates, and a program's questions. The rows of a snapshot are cut once for all."""
+        """Rows of the local candidates, and a program's questions; a snapshot's rows are cut once for all."""
         settings = self.settings
         specs, horizons = settings.specs, settings.requests.horizons_min
         (first, spec), *rest = specs.items()
@@ -164,14 +164,14 @@ class PerSymbol:
             yield answered(self._keyed(snapshots, mine), answers, self.settings.requests).with_columns(**unasked)
 
     def _planned(self, snapshots: pl.DataFrame, questions: list[Question]) -> Planned:
-        """What a program is asked, if one is a candidate."""
+        """The questions to a program, if one is a candidate."""
         if not questions:
             return Planned(snapshots)
         keyed = self._keyed(snapshots, [one.key for one in questions])
         return Planned(keyed, zlib.compress(b"".join(one.canonical() for one in questions)))
 
     def _keyed(self, snapshots: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-        """The snapshots with the key of a question each, which looks back as far as it may."""
+        """The snapshots with `history_days` and the `key` of each one's question."""
         days = pl.lit(self.settings.local.lookback_sessions, pl.Int32)
         return snapshots.with_columns(history_days=days, key=pl.Series(keys))
 
@@ -194,18 +194,18 @@ class PerSymbol:
 
 
 def _asked_of(spec: ModelSpec, question: Question) -> Question:
-    """The same question of another candidate: every one of them uses every row and no clock."""
+    """The same question to another candidate; all candidates use every row and the same clock."""
     named = {name: getattr(spec, name) for name in ("model", "model_epoch", "deployment", "options")}
     return replace(question, **named)
 
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """The same with packed tables."""
+    """`PerSymbol` with a packed result."""
 
     answer: PerSymbol
 
     def __call__(self, symbol: str, bars: pl.DataFrame, features: pl.DataFrame, known: Known) -> tuple[bytes, Planned]:
-        """Table `Quantiles` of the symbol as bytes, its snapshots, and what a program is asked there."""
+        """Table `Quantiles` of the symbol as bytes, and the questions planned for a program."""
         quantiles, planned = self.answer(symbol, bars, features, known)
         return packed(quantiles), planned

@@ -1,8 +1,8 @@
-"""Local forecasters: they answer on this machine, without key, network or cost, under names of their own.
+"""Local forecasters: they answer on this machine, without key, network or cost.
 
-They answer only for the minutes ahead that are read, `requests.horizons_min`. One is a file of `local/` with a
-`Forecast` of the same name. What it makes of complete sessions alone it may keep for the other questions of a day
-(`Past.once`). One that needs more past than `har` and `persistence` do states it in `_warm_up` of `free.py`.
+They answer only for the minutes ahead in `requests.horizons_min`. A local forecaster is a file of `local/` with a
+`Forecast` of the same name. It may share results from complete sessions with the other questions of a day
+(`Past.once`). If it needs more past than `har` and `persistence`, `_warm_up` of `free.py` must say so.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Past moves of a window, and their spread: what the naive forecasters are made of.
+"""Past moves of a window, and their spread, for the naive forecasters.
 
 *Shapes*: `ahead` (steps,), minutes; moves (moves, steps), a column for each of them.
 *Units*: bp of log return. *Time*: only moves within sessions of the window, so every move was over at the snapshot.

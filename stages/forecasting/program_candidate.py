@@ -1,8 +1,9 @@
 """A program of the user's as a free candidate: its questions are planned with those of the others, and asked at once.
 
-The engine plans the questions of a symbol where it makes its other free forecasts. It may do so twice, and a program is
-run once, so the driver asks it, all symbols together. It is asked what the other candidates are asked: every bar known
-at the snapshot, without exogenous columns. Its name there is `command`, its version the digest of its files.
+A worker plans the program's questions of a symbol together with that symbol's free forecasts. A worker may run twice
+and the program only once, so the driver asks all symbols' questions at the end. They are those of the other candidates:
+every bar known at the snapshot, without exogenous columns. The model is named `command`, its version is the digest of
+its files.
 
 *Tables*: rows of `Quantiles` of model `free:command`, with the key of the question.
 *Errors*: those of the program; `DataContractError` for an answer that is missing or misshapen.
@@ -23,8 +24,6 @@ from stages.questions.question import Question
 from stages.questions.schedule import lines_of
 from stages.tables.forecasts import FREE, Quantiles
 
-NO_QUESTIONS = b""
-
 
 @dataclass(frozen=True, eq=False)
 class Planned:
@@ -34,7 +33,7 @@ class Planned:
     """
 
     snapshots: pl.DataFrame
-    lines: bytes = NO_QUESTIONS
+    lines: bytes = b""
 
 
 def ask_program(planned: Iterable[Planned], market: Market, backend: Backend) -> Mapping[str, Answer]:

@@ -1,1 +1,1 @@
-"""Disk, terminal, clock, environment and buckets: the lowest of the rooms that touch the world."""
+"""Disk, terminal, clock, environment and buckets."""

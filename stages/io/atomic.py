@@ -1,6 +1,6 @@
 """Atomic writes: a file or a folder exists completely under its name, or not at all.
 
-What a killed run left beside a name is removed by the next one that writes there.
+Temporary files of a killed run are removed by the next run that writes the same name.
 *Errors*: `ConfigurationError` (exit 5) when the disk is full or may not be written.
 """
 
@@ -27,14 +27,14 @@ DISK_REASONS = {
     errno.EIO: "the disk reports an error: check it, then run again",
 }
 TEMPORARY = {".tmp", ".new", ".old", ".staged"}
-IN_POLARS = re.compile(r"\(os error (\d+)\)")  # its errors hold the system's number in their text only
+IN_POLARS = re.compile(r"\(os error (\d+)\)")  # polars puts the system's number into the text of its errors
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that replaces it when the block succeeds, and is removed otherwise.
+    """A temporary file next to `path` that replaces it when the block succeeds, and is removed otherwise.
 
-    Its name is always the same, so that a killed run leaves one at most; who writes it holds a lock on it.
+    Its name is always the same, so that killed runs leave one at most; its writer holds a lock on it.
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def _locked(path: Path) -> int:
-    """The file at `path`, new or left behind, once no other process writes it."""
+    """A locked handle of the file at `path`, which is created if absent; waits while another process writes it."""
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -65,7 +65,7 @@ def _locked(path: Path) -> int:
 
 @contextmanager
 def replaced_directory(folder: Path) -> Iterator[Path]:
-    """An empty folder beside `folder` that takes its place when the block succeeds, and is removed otherwise."""
+    """An empty folder next to `folder` that replaces it when the block succeeds, and is removed otherwise."""
     whole = folder.absolute()
     old = whole.with_name(f".{whole.name}.old")
     with temporary_directory(folder, "new") as new, disk_errors(folder):
@@ -79,7 +79,7 @@ def replaced_directory(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary_directory(folder: Path, word: str) -> Iterator[Path]:
-    """An empty folder `.<name>.<word>` beside `folder` during the block, with a lock on it."""
+    """An empty, locked folder `.<name>.<word>` next to `folder` during the block."""
     path = folder.absolute().with_name(f".{folder.name}.{word}")
     with disk_errors(folder):
         empty_directory(path)
@@ -94,7 +94,7 @@ def temporary_directory(folder: Path, word: str) -> Iterator[Path]:
 
 @contextmanager
 def marker(folder: Path) -> Iterator[Path]:
-    """An empty file in `folder` during the block, with a lock on it, under a name that no other machine has."""
+    """An empty, locked file in `folder` during the block, with a name that is unique among machines."""
     path = folder.absolute() / f".{uuid.uuid4().hex}.tmp"
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ def marker(folder: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed runs left anywhere below `folder`, and nothing that a process writes now."""
+    """Remove temporary files of killed runs anywhere below `folder`, but none that a process is writing."""
     for path in [one for one in folder.rglob(".*") if one.suffix in TEMPORARY]:
         with suppress(FileNotFoundError, BlockingIOError):
             handle = os.open(path, os.O_RDONLY)
@@ -128,7 +128,7 @@ def empty_directory(folder: Path) -> None:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn a disk that is full or may not be written into one sentence on `path`."""
+    """Turn the error of a full or read-only disk into one sentence about `path`."""
     try:
         yield
     except PipelineError:
@@ -141,7 +141,7 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def disk_reason(error: BaseException) -> str | None:
-    """What is wrong with the disk and what to do, if this error says so."""
+    """What is wrong with the disk and what to do; None if the error is not about the disk."""
     number = error.errno if isinstance(error, OSError) else None
     if number is None and (found := IN_POLARS.search(str(error))):
         number = int(found[1])

@@ -1,8 +1,8 @@
 """DVC's default remote as an object store that machines share.
 
-A bucket creates an object at most once when the precondition says that it must not exist yet. When the reply is lost,
-it is unknown who created it: the object is read back, and it is ours if it holds our bytes. So whatever must be
-exclusive carries a nonce.
+Under the precondition that an object must not exist yet, a bucket creates it at most once. If the reply is lost, it is
+unknown who created it: the object is read back, and it is ours if it holds our bytes. So the content of whatever must
+be exclusive includes a nonce.
 
 *Errors*: `StoreUnreachable` within seconds when the remote does not answer; `ConfigurationError` for a remote of
 another kind.
@@ -191,7 +191,7 @@ def _file_system(remote: Remote) -> Any:
 
 
 def shared_store(api: ApiParams) -> ObjectStore | None:
-    """The shared store, if it is wanted and may be used: in offline mode, only a local folder may."""
+    """The shared store, if `api.share` is set; in offline mode only if it is a local folder."""
     remote = default_remote() if api.share else None
     if remote is None or (api.mode == "offline" and needs_network(remote)):
         return None

@@ -1,10 +1,10 @@
 """The clock, waiting, and signals while answers are bought.
 
-The clock is an argument of whatever needs it, so that tests can control the time. The first Ctrl-C (SIGINT), SIGTERM or
-SIGHUP (a terminal that closes) during a purchase is noted: the request in flight arrives, its answer is kept, and the
-run ends before the next request. During a wait the run ends at once. A second signal kills the process, but SIGHUP,
-which a closed terminal sends twice, does not. There is one object a process, because a process has one handler a
-signal. Outside `held_back`, and in other threads than the main one, nothing changes.
+The clock is an argument wherever it is needed, so that tests can control the time. The first Ctrl-C (SIGINT), SIGTERM
+or SIGHUP (a terminal that closes) during a purchase is noted: the request in flight arrives, its answer is kept, and
+the run ends before the next request. During a wait the run ends at once. A second signal kills the process, except
+SIGHUP, which a closed terminal sends twice. A process has one `Interrupts`, because it has one handler per signal.
+Outside `held_back`, and in other threads than the main one, signals act as usual.
 
 *Errors*: `Interrupted` (exit 129, 130 or 143).
 """
@@ -35,7 +35,7 @@ class Interrupts:
 
     @contextmanager
     def held_back(self) -> Iterator[None]:
-        """In this block a signal ends the run only in `waiting` and `require_none`, and at the end of the block."""
+        """In this block a signal ends the run only within `waiting`, at `require_none` and at the end of the block."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -55,8 +55,8 @@ class Interrupts:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """In this block nothing is locked or in flight, so a signal that `held_back` noted ends it at once."""
-        self._waits = True  # first: so a signal between the two lines is seen by one of them
+        """In this block a signal ends the run at once, since nothing is locked or in flight."""
+        self._waits = True  # set first, so that a signal between the two lines is not missed
         try:
             self.require_none()
             yield

@@ -1,4 +1,4 @@
-"""What a file or folder holds, as the md5 that dvc.lock writes, and what was changed after the run it records."""
+"""The md5 of a file or folder as dvc.lock writes it, and which inputs changed after the run that it records."""
 
 import hashlib
 import json
@@ -30,9 +30,9 @@ def file_hash(path: Path) -> str:
 
 
 def changed_inputs(running: str) -> list[str]:
-    """What `running` reads and is not as dvc.lock records it: inputs of a stage; of a command, outputs of any stage.
+    """The inputs of stage `running` that differ from dvc.lock; for a command, the outputs of any stage that differ.
 
-    Nothing where the lock cannot be read, or where the code of the stage has changed: it may be at fault itself.
+    Empty if the lock cannot be read, or if the stage's code has changed, which may itself be at fault.
     """
     try:
         stages = parse_yaml(LOCK.read_text(encoding="utf-8"))["stages"]

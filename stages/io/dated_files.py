@@ -1,8 +1,8 @@
 """Dated lists that the user commits: `conf/events`, `conf/halts` and `conf/corporate_actions`, each `<name>.csv`.
 
 *Time*: instants in ISO 8601 with their zone, as `2024-05-01T18:00:00Z`; sessions as `2024-06-10`.
-*Errors*: `ConfigurationError` (exit 5) naming the lists on offer where params name another; `DataContractError`
-(exit 2) naming the file and the rule it breaks.
+*Errors*: `ConfigurationError` (exit 5) naming the existing lists if params name another; `DataContractError` (exit 2)
+naming the file and the rule it breaks.
 """
 
 from datetime import date

@@ -28,14 +28,14 @@ def read_config(root: Path) -> dict[str, Any]:
         ) from None
 
 
-DEFAULT_SITE_CACHE = "/var/tmp/dvc"  # noqa: S108  # DVC's own, which is looked at and never written
+DEFAULT_SITE_CACHE = "/var/tmp/dvc"  # noqa: S108  # DVC's default, which is never written here
 
 
 def write_local(root: Path, section: str, option: str, value: str) -> None:
     """Set an option in `.dvc/config.local`; the rest of the file stays.
 
-    Uses `configobj.ConfigObj`, as DVC does. `dvc.config.Config.edit` itself writes ASCII alone, and leaves the file
-    empty where a path holds another letter.
+    Uses `configobj.ConfigObj`, as DVC does. `dvc.config.Config.edit` writes ASCII only, and leaves the file empty if a
+    path holds another letter.
     """
     from configobj import ConfigObj
 
@@ -57,7 +57,7 @@ def gcs_arguments(url: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def commit_of(run: str) -> str:
-    """The commit of a commit's name, a branch or an experiment; of experiments with one name, of that on this commit.
+    """The commit of a revision, a branch or an experiment; among experiments of one name, that on the present commit.
 
     Uses `dvc.scm.SCM` with `iter_refs` and `get_ref`, `dvc.scm.resolve_rev`, and the exception `dvc.scm.RevError`.
     *Errors*: `ConfigurationError` when there is no such run, or several and none on this commit.

@@ -1,9 +1,9 @@
-"""What DVC keeps beside the cache: its site cache (what it knows of files) and its lock of running commands.
+"""DVC's state outside the cache: its site cache (what it knows about files) and its lock of running commands.
 
-DVC's own place for the site cache, /var/tmp/dvc, may be written by every user of the machine, who could then say what
-is up to date here. So each clone gets a folder in `.dvc/tmp/site` that only its user may enter, named by an absolute
-path in `.dvc/config.local`, which DVC copies into temporary experiments. `DVC_SITE_CACHE_DIR`, and any other folder
-that `core.site_cache_dir` names, come first.
+DVC's default site cache, /var/tmp/dvc, may be written by every user of the machine, who could then decide what is up to
+date here. So each clone gets a folder `.dvc/tmp/site` that only its user may enter, named by an absolute path in
+`.dvc/config.local`, which DVC copies into temporary experiments. `DVC_SITE_CACHE_DIR`, and any other folder in
+`core.site_cache_dir`, take precedence.
 
 *Errors*: `ConfigurationError` (exit 5) for a clone whose path DVC cannot write, for a folder that is not this user's,
 and for a lock that a kill left torn.
@@ -27,7 +27,7 @@ VARIABLE, OPTION = "DVC_SITE_CACHE_DIR", "core.site_cache_dir"
 
 
 def own_site_cache() -> None:
-    """Give DVC a folder of this clone, unless a person has chosen one."""
+    """Give DVC a site cache in this clone, unless the user has chosen one."""
     root = main_root()
     if not str(root).isascii():
         raise ConfigurationError(
@@ -41,7 +41,7 @@ def own_site_cache() -> None:
     stated = config.read_text(encoding="utf-8", errors="replace") if config.exists() else ""  # DVC says what is wrong
     if f"site_cache_dir = {own}\n" not in stated:
         chosen = read_config(root).get("core", {}).get("site_cache_dir")
-        if chosen and not chosen.endswith(f"/{OWN}"):  # of a clone that moved, or that this one is a copy of
+        if chosen and not chosen.endswith(f"/{OWN}"):  # a path that ends so was written before a move or copy
             return
         with disk_errors(config):
             write_local(root, "core", "site_cache_dir", str(own))
@@ -56,7 +56,7 @@ def own_site_cache() -> None:
 
 
 def require_own_site_cache() -> Path:
-    """The folder that DVC uses. *Errors*: when everybody may write it."""
+    """The site cache that DVC uses. *Errors*: if every user may write it."""
     variable = os.environ.get(VARIABLE)
     stated = variable or read_config(main_root()).get("core", {}).get("site_cache_dir")
     folder = Path(stated or DEFAULT_SITE_CACHE)

@@ -1,11 +1,11 @@
 """The identity of a program of the user's: one digest over the contents of its files, code and weights alike.
 
-It is what `sha256sum` says of every file, sorted by path, hashed once more:
-`sha256sum FILES | LC_ALL=C sort -k2 | sha256sum`. Folders stand for all files below them, but for `__pycache__`.
-Neither dates nor permissions count.
+It is the sha256 of the output of `sha256sum` over all files, sorted by path:
+`sha256sum FILES | LC_ALL=C sort -k2 | sha256sum`. A folder stands for all files below it except `__pycache__`. Dates
+and permissions do not count.
 
-*Errors*: `ConfigurationError` (exit 5) for a file that is missing or not listed, and for contents that params do not
-state.
+*Errors*: `ConfigurationError` (exit 5) for a file that is missing or not listed, and for a digest other than that in
+params.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ def digest_of_files(command: Sequence[str], files: Sequence[str]) -> str:
 
 
 def require_identity(program: ProgramParams) -> None:
-    """The files are those of `forecaster.files_sha256`."""
+    """*Errors*: `ConfigurationError` if the files do not have the digest `forecaster.files_sha256`."""
     found = digest_of_files(program.command, program.files)
     if found != program.files_sha256:
         stated = f"{program.files_sha256}"[:12]
@@ -50,7 +50,7 @@ def require_identity(program: ProgramParams) -> None:
 
 
 def require_unchanged(program: ProgramParams) -> None:
-    """The same where the files are here: who finds all answers in the store needs none of them."""
+    """`require_identity` if all files are here; a run that finds all answers in the store needs none of them."""
     if program.files and all(Path(name).exists() for name in program.files):
         require_identity(program)
 

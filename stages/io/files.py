@@ -1,7 +1,7 @@
 """Reading and writing tables and documents of the workspace, complete or one part at a time.
 
 Reads check the table's contract; writes are atomic. The same content gives the same bytes on every machine. Large
-tables are read one symbol, or some symbols, at a time and need memory for no more.
+tables are read one or some symbols at a time.
 
 *Tables*: parquet with fixed settings, rows as `Table.of` returns them; CSV and JSON with line feeds; JSON with sorted
 keys and one final newline.
@@ -30,12 +30,12 @@ T = TypeVar("T", bound=Table)
 
 
 def read_table(table: type[T], path: Path, **among: list[Any] | set[Any]) -> dy.DataFrame[T]:
-    """A parquet file under the contract of `table`: its columns only, and only rows whose values are `among` these."""
+    """A parquet file checked against `table`: only columns of the contract, and rows whose values are `among` these."""
     return table.check(read_rows(path, table.columns(), **among))
 
 
 def read_table_parts(table: type[T], path: Path, **among: list[Any] | set[Any]) -> Iterator[dy.DataFrame[T]]:
-    """The same, one part at a time, each checked separately."""
+    """`read_table` one part at a time, each checked separately."""
     return (table.check(part) for part in read_parts(path, table.columns(), **among))
 
 
@@ -45,7 +45,7 @@ def write_table(table: type[T], frame: pl.DataFrame, path: Path) -> None:
 
 
 def write_table_parts(table: type[T], parts: Iterable[pl.DataFrame], path: Path) -> None:
-    """Write a table of which only one part is in memory. Parts come in key order, and each is checked."""
+    """Write a table from parts in key order, each checked, with one part in memory at a time."""
     schema = {name: column.dtype for name, column in table.columns().items()}
     write_in_parts((table.of(part) for part in parts), schema, path)
 
@@ -70,13 +70,13 @@ def write_csv_folder(files: Iterable[tuple[str, Iterable[pl.DataFrame]]], folder
 
 
 def read_csv(table: type[T], path: Path) -> dy.DataFrame[T]:
-    """A CSV file under the contract of `table`."""
+    """A CSV file checked against `table`."""
     types = {name: column.dtype for name, column in table.columns().items()}
     return table.check(_read_csv(path, schema_overrides=types))
 
 
 def read_sheet(path: Path) -> pl.DataFrame:
-    """A CSV file without a contract; dates stay text, and so does an id that looks like a number."""
+    """A CSV file without a contract; dates stay text, and so does a `combo` that looks like a number."""
     return _read_csv(path, infer_schema_length=None, schema_overrides={"combo": pl.String})
 
 
@@ -92,9 +92,9 @@ def _read_csv(path: Path, **options: Any) -> pl.DataFrame:
 
 
 class Document(dict[str, Any]):
-    """A JSON object of a file. *Errors*: `DataContractError` for a key that it lacks."""
+    """A JSON object from a file. *Errors*: `DataContractError` for a missing key."""
 
-    __slots__ = ("path",)  # a file may hold a million of them
+    __slots__ = ("path",)  # a file may hold a million objects
 
     def __init__(self, path: Path, items: Mapping[str, Any]) -> None:
         super().__init__(items)
@@ -107,9 +107,9 @@ class Document(dict[str, Any]):
 
 
 def read_json(path: Path, kept: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> Any:
-    """A JSON document: an object, whose keys are there or reported as missing.
+    """The JSON object in a file.
 
-    `kept` may put something smaller in the place of an object within it, as soon as that is read.
+    `kept` may replace each object in it by something smaller as soon as it is read.
     """
 
     def made(items: dict[str, Any]) -> dict[str, Any]:
@@ -135,9 +135,9 @@ def _refuse_constant(name: str) -> None:
 
 
 def write_json(document: Any, path: Path) -> None:
-    """A JSON document with sorted keys, written atomically and in pieces. NaN and infinity are refused.
+    """Write a JSON document with sorted keys, atomically and in pieces. NaN and infinity are refused.
 
-    A sequence that makes its items when they are asked for is written as a list, and not kept.
+    A lazy sequence is written as a list.
     """
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         json.dump(document, file, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False, default=_as_list)
@@ -163,7 +163,7 @@ def write_bytes(content: bytes, path: Path) -> None:
 
 @dataclass(frozen=True)
 class PartitionedTables(Mapping[str, pl.DataFrame]):
-    """Every table of a folder, or of a file, by symbol, sorted; read and checked each time it is asked for."""
+    """Every table of a folder, or of a file, by symbol, sorted; read and checked at every access."""
 
     partitions: Mapping[str, Partition | Rows]
 
@@ -174,12 +174,12 @@ class PartitionedTables(Mapping[str, pl.DataFrame]):
 
     @classmethod
     def some(cls, columns: Iterable[str], folder: Path) -> Self:
-        """The same for tables without a contract, reading only these columns."""
+        """The tables of a folder without a contract, of which only these columns are read."""
         return cls(partitions_of(folder, only=tuple(columns)))
 
     def __getitem__(self, symbol: str) -> pl.DataFrame:
         if symbol not in self.partitions:
-            raise KeyError(symbol)  # so that `get` finds nothing
+            raise KeyError(symbol)  # so that `get` returns None
         return self.partitions[symbol].read()
 
     def __contains__(self, symbol: object) -> bool:

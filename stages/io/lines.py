@@ -1,7 +1,7 @@
-r"""Lines as a terminal or a log shows them: broken between words, and without signs that would do something there.
+r"""Lines for a terminal or a log: wrapped between words, and without control characters.
 
-The name of a file or of a column, or what a service says, may hold any sign. One that would move the cursor, rename the
-window or turn the direction of reading is written as in `\x1b`.
+The name of a file or of a column, or a service's reply, may hold any character. One that would move the cursor, rename
+the window or change the direction of reading is escaped, as `\x1b`.
 """
 
 import re
@@ -19,22 +19,22 @@ COLOUR_OR_ACT = re.compile(rf"(\x1b\[[0-9;]*m)|{UNSHOWN}")
 
 
 def harmless(text: object) -> str:
-    """The text with every sign escaped that would act on a terminal, colours too; lines and tabs stay."""
+    """The text with control characters escaped, including colours; line feeds and tabs stay."""
     return ACTS.sub(_escaped, str(text))
 
 
 def beneath(stream: TextIO) -> TextIO:
-    """The stream itself, for what has to move the cursor."""
+    """The wrapped stream itself, for code that must move the cursor."""
     return stream.beneath if isinstance(stream, _Lines) else stream
 
 
 def width() -> int:
-    """The terminal's columns; 80 where there is none, or what `COLUMNS` says."""
+    """The terminal's columns; without a terminal `COLUMNS`, or 80."""
     return shutil.get_terminal_size().columns
 
 
 def broken(line: str, columns: int, indent: str, column: int = 0) -> str:
-    """A line that begins at `column`, broken between words; one with colours or cursor moves is left as it is."""
+    """A line that begins at `column`, wrapped between words; unchanged if it has colours or cursor moves."""
     if column + len(line) <= columns or "\x1b" in line:
         return line
     first = " " * column
@@ -48,13 +48,13 @@ def _escaped(sign: re.Match[str]) -> str:
 
 
 class _Lines:
-    """A stream that shows nothing harmful but colours; at a terminal, no line is wrapped within a word."""
+    """A stream that escapes control characters except colours, and at a terminal wraps lines between words."""
 
     def __init__(self, stream: TextIO) -> None:
         self.beneath = stream
         self._breaks = stream.isatty()
         self._begun = ""
-        self._column = 0  # of the terminal, where a line that was passed on unfinished goes on
+        self._column = 0  # of the terminal, at which an unfinished line continues
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.beneath, name)
@@ -73,8 +73,8 @@ class _Lines:
         return len(text)
 
     def flush(self) -> None:
-        """Pass on a line that has only begun, too."""
-        if self._begun:  # where nothing is buffered (PYTHONUNBUFFERED), even an empty text is written to a full disk
+        """Pass on an unfinished line too."""
+        if self._begun:  # without buffering (PYTHONUNBUFFERED), even an empty text fails on a full disk
             self.beneath.write(self._begun)
         self._column += len(ESCAPES.sub("", self._begun))
         self._begun = ""
@@ -83,7 +83,7 @@ class _Lines:
 
 @contextmanager
 def fitted() -> Iterator[None]:
-    """What the block prints is harmless. At a terminal, long lines break between words and go on indented."""
+    """Escape control characters in the block's output; at a terminal, wrap long lines and indent their rest."""
     with ExitStack() as ends:
         for stream, redirect in ((sys.stdout, redirect_stdout), (sys.stderr, redirect_stderr)):
             shown = cast(TextIO, _Lines(stream))

@@ -1,7 +1,7 @@
-"""Object stores: small files by name, in a local folder here or in a bucket (`bucket_store`).
+"""Object stores: small files by name, in a local folder or in a bucket (`bucket_store`).
 
-An object store can do two things that a plain file system does not guarantee: create a file atomically and only if its
-name is free, and return only when it is on the disk.
+An object store guarantees two things that a plain file system does not: it creates a file atomically and only if its
+name is free, and it returns only when the file is on the disk.
 *Errors*: `ConfigurationError` (exit 5) when the disk is full or cannot be written.
 """
 
@@ -36,7 +36,7 @@ class ObjectStore(Protocol):
 
     @property
     def address(self) -> str:
-        """A text that identifies it among all stores."""
+        """A text that is unique to this store."""
         ...
 
     def names(self, folder: str) -> list[str]:
@@ -54,12 +54,12 @@ class ObjectStore(Protocol):
     def create(self, name: str, content: bytes, *, durable: bool = True) -> bool:
         """Write a new file atomically; False if the name is taken. Never returns True twice for one name.
 
-        `durable` waits for the disk: for what must survive a power cut.
+        With `durable`, it waits for the disk, so that the file survives a power cut.
         """
         ...
 
     def swap(self, name: str, old: bytes, new: bytes) -> bool:
-        """Replace a file that still holds `old`; False if it holds anything else by now."""
+        """Replace a file if it still holds `old`; else False."""
         ...
 
 
@@ -120,14 +120,14 @@ class LocalStore:
             return True
 
     def replace(self, name: str, content: bytes) -> None:
-        """Write the file durably, replacing what was there."""
+        """Write the file durably, replacing an earlier one."""
         path = self.at(name)
         with plain_words(path):
             self._written(path, content, durable=True).replace(path)
             _sync_folder(path.parent)
 
     def swap(self, name: str, old: bytes, new: bytes) -> bool:
-        """Replace a file that still holds `old`, one writer at a time; False if it holds anything else by now."""
+        """Replace a file if it still holds `old`, one writer at a time; else False."""
         with plain_words(self.at(name)), open_shared(self.root / SWAPS) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if self.read(name) != old:
@@ -136,7 +136,7 @@ class LocalStore:
             return True
 
     def require_writable(self, names: Iterable[str]) -> None:
-        """Check that each folder of these names takes a new file now, with the steps that `create` uses."""
+        """Check that each folder of these names accepts a new file now, by the steps of `create`."""
         for folder in dict.fromkeys(self.at(name).parent for name in names):
             probe = folder / f".{uuid.uuid4().hex}.probe"
             with plain_words(folder):
@@ -166,7 +166,7 @@ class LocalStore:
 def make_folder(folder: Path) -> None:
     """Create a folder with the access rights of its parent: users who may write DVC's cache may write here.
 
-    It gets its name when it has its rights, which what another process makes in it at once takes over.
+    It is renamed into place only with its rights, since files that another process creates in it copy them.
     """
     if folder.is_dir():
         return
@@ -184,7 +184,7 @@ def make_folder(folder: Path) -> None:
 
 
 def open_shared(path: Path) -> IO[bytes]:
-    """A file to lock or to stamp, never deleted, with the access rights of its folder."""
+    """An open file for a lock or a time stamp, created with the access rights of its folder and never deleted."""
     with plain_words(path):
         make_folder(path.parent)
         try:

@@ -31,15 +31,15 @@ def read_frame(path: Path, only: Collection[str] | None = None) -> pl.DataFrame:
 
 
 def read_rows(path: Path, only: Collection[str], **among: list[Any] | set[Any]) -> pl.DataFrame:
-    """Some of its columns, and only rows whose values are among these."""
+    """Some columns of a parquet file, and only rows whose values are among these."""
     with _read_errors(path):
         return pl.scan_parquet(path, glob=False).filter(*_among(among)).select(columns_of(path, only)).collect()
 
 
 def read_symbol(path: Path, only: Collection[str], symbol: str) -> pl.DataFrame:
-    """Some of its columns, and only the rows of a symbol, by which the file is sorted.
+    """Some columns of a parquet file that is sorted by symbol, and only the rows of one symbol.
 
-    The groups of rows that were read last are kept: the next symbol is often in them too.
+    The groups of rows read last are cached, since the next symbol is often in them.
     """
     with _read_errors(path):
         stat = path.stat()
@@ -53,7 +53,7 @@ def read_symbol(path: Path, only: Collection[str], symbol: str) -> pl.DataFrame:
 
 @lru_cache(maxsize=4)
 def _places(path: Path, version: Version) -> dict[str, tuple[int, int]]:
-    """The first row of each symbol, and the one behind its last, in a file of this version."""
+    """First and stop row of each symbol in a file of this version."""
     runs = pl.read_parquet(path, columns=["symbol"], glob=False)["symbol"].rle().struct.unnest()
     if runs["value"].n_unique() < runs.height:
         raise DataContractError(f"{path} is not sorted by symbol: make it again with `dvc repro`.")
@@ -69,7 +69,7 @@ def _group(path: Path, version: Version, number: int, columns: tuple[str, ...]) 
 
 
 def read_distinct(path: Path, only: Collection[str]) -> pl.DataFrame:
-    """The distinct combinations of values in some of its columns, in no order; one group of rows is read at a time."""
+    """The distinct combinations of values in some columns of a parquet file, in no order, read group by group."""
     with _read_errors(path):
         schema = pl.read_parquet_schema(path)
     found = pl.DataFrame(schema={name: schema[name] for name in schema if name in only})
@@ -79,7 +79,7 @@ def read_distinct(path: Path, only: Collection[str]) -> pl.DataFrame:
 
 
 def read_parts(path: Path, only: Collection[str], **among: list[Any] | set[Any]) -> Iterator[pl.DataFrame]:
-    """Some of its columns, and only rows whose values are among these, one group of rows at a time."""
+    """`read_rows`, one group of rows at a time."""
     with _read_errors(path):
         lazy = pl.scan_parquet(path, glob=False).select(columns_of(path, only))
         for start in range(0, lazy.select(pl.len()).collect().item(), ROWS_OF_A_GROUP):
@@ -104,7 +104,7 @@ def _read_errors(path: Path) -> Iterator[None]:
 
 
 def columns_of(source: Path | io.BytesIO, only: Collection[str]) -> list[str]:
-    """Which of these columns a parquet file has, in its order."""
+    """Those of these columns that a parquet file has, in its order."""
     return [name for name in pl.read_parquet_schema(source) if name in only]
 
 
@@ -128,18 +128,18 @@ Read = Callable[[], pl.DataFrame]
 
 
 @contextmanager
-def aside(path: Path) -> Iterator[Callable[[str, pl.DataFrame], Read]]:
-    """Write frames that are only needed during the block beside a file, each under a name; tells how to read one again.
+def temporary_frames(path: Path) -> Iterator[Callable[[str, pl.DataFrame], Read]]:
+    """A function that stores a frame under a name until the block ends, and returns a function that reads it again.
 
-    A machine that does not see this folder, whose name no other machine has, sends its frames along instead.
+    Frames are stored in a folder next to `path`. A machine that does not see this folder sends its frames in memory.
     """
     with temporary_directory(path, "staged") as folder:
         with disk_errors(path):
             of_this_run = Path(mkdtemp(dir=folder))
-        yield partial(_put_aside, of_this_run)
+        yield partial(_stored, of_this_run)
 
 
-def _put_aside(folder: Path, key: str, frame: pl.DataFrame) -> Read:
+def _stored(folder: Path, key: str, frame: pl.DataFrame) -> Read:
     if not folder.is_dir():
         return partial(unpacked, packed(frame))
     path = folder / f"{key.replace(' ', '-')}.parquet"

@@ -1,4 +1,4 @@
-"""Partitioned tables: one partition a symbol, in a folder or a bucket, one in memory at a time.
+"""Partitioned tables: one partition per symbol, in a folder or a bucket, one in memory at a time.
 
 Without `storage.root` a folder holds one `SYMBOL.parquet` each. With it, the folder holds only `manifest.json`, which
 names an object in the bucket for each symbol: `key, rows, sha256, uri`, sorted by key. DVC then tracks the manifest.
@@ -6,7 +6,7 @@ Objects are named by their content, written once, and checked on every read.
 
 *Errors*: `DataContractError` (exit 2) for a partition that is missing, unreadable or damaged; `ConfigurationError`
 (exit 5) when the bucket of `storage.root` does not answer or may not be used, and on a machine of a cluster that does
-not see the driver's folder, where a file of the same name would be another run's.
+not see the driver's folder (a file of the same name there would belong to another run).
 """
 
 import hashlib
@@ -51,7 +51,7 @@ def get_object(uri: str, sha256: str) -> bytes:
     with explain_errors(uri, PARAM):
         try:
             content = bytes(filesystem.cat_file(path))
-        except FileNotFoundError:  # DVC restores a manifest from its run-cache, whatever became of the bucket
+        except FileNotFoundError:  # DVC's run-cache restores a manifest even if its objects are gone
             raise DataContractError(
                 f"{uri} is gone from the bucket of storage.root: `dvc repro -f` (for an experiment `dvc exp run -f`) "
                 "makes it again."
@@ -68,7 +68,7 @@ _marker: ContextVar[Path | None] = ContextVar("marker", default=None)
 
 @contextmanager
 def on_worker(marker: Path) -> Iterator[None]:
-    """Code in the block works on a cluster, for the driver that made this file."""
+    """The block runs on a worker of a cluster, for the driver that made the file `marker`."""
     token = _marker.set(marker)
     try:
         yield
@@ -122,7 +122,7 @@ class Partition:
 class Rows:
     """The rows of one symbol in a file of all symbols, of every calibration method unless one is named.
 
-    `content` holds them as parquet once they were `sent`.
+    `content` holds them as parquet if they were `sent` to another machine.
     """
 
     table: type[Table]
@@ -140,7 +140,7 @@ class Rows:
         return self.table.check(rows if self.method is None else rows.filter(method=self.method))
 
     def sent(self) -> Self:
-        """The same for a machine that has no such file."""
+        """The same rows with their content, for a machine without the file."""
         return replace(self, content=frame_bytes(self.read()))
 
 
@@ -208,7 +208,7 @@ class Staged:
 
 @contextmanager
 def staged(folder: Path, storage: StorageParams) -> Iterator[Staged]:
-    """Partitions are staged until the block keeps them; if the block fails, the folder stays as it was."""
+    """Stage partitions until the block keeps them; if the block fails, the folder does not change."""
     if storage.root is not None:
         preflight(storage.root, PARAM)
         yield Staged(folder, Writer(storage.root, in_bucket=True))

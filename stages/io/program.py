@@ -1,11 +1,11 @@
-"""A program of the user's, run once: lines in on stdin, lines out on stdout, while its stderr is kept for an error.
+"""One run of a program of the user's: lines to its stdin, lines from its stdout; its stderr is kept for an error.
 
-It runs without a shell, in the working directory and in a process group of its own, which is ended with it. It may
+It runs without a shell, in the working directory and in its own process group, which is killed at the end. It may
 answer while it still reads, or after it has read everything.
 
 *Units*: seconds.
 *Errors*: `ConfigurationError` (exit 5) when it cannot be started; `ProgramFailed` when it goes silent or writes an
-endless line, after its last lines on stderr were shown.
+endless line, after printing its last lines of stderr.
 """
 
 import os
@@ -28,11 +28,11 @@ GRACE_SEC = 1.0  # for the last lines of a process that has ended
 
 
 class ProgramFailed(Exception):
-    """What a program did against its contract, in words that follow its name."""
+    """How a program broke its contract, in words that follow its name."""
 
 
 class Program:
-    """One run of a program. A context manager: at the end of the block nothing of it runs any more."""
+    """One run of a program, as a context manager: at the end of the block its whole process group is killed."""
 
     def __init__(self, command: Sequence[str], silence_sec: float, environment: Mapping[str, str]) -> None:
         self._silence_sec = silence_sec
@@ -62,9 +62,9 @@ class Program:
             thread.join(GRACE_SEC)
 
     def answers(self, questions: Iterable[bytes]) -> Iterator[bytes]:
-        """Send every line of `questions`, and give each line of the output that is not empty, as it comes, to the end.
+        """Send every line of `questions`, and yield each line of the output that is not empty, as it comes.
 
-        `questions` is read in another thread. An error there is raised here.
+        `questions` is read in another thread; an error there is raised here at the end.
         """
         for work, pipe in (
             (self._read, self._process.stdout),
@@ -92,7 +92,7 @@ class Program:
         return f"ended with exit code {code}" if code else None
 
     def failed(self, what: str) -> ProgramFailed:
-        """The error that says what it did; its last lines on stderr are shown now."""
+        """The error to raise, after printing the program's last lines of stderr."""
         if self._process.poll() is not None:
             self._threads[1].join(GRACE_SEC)
         for line in self._last_words:
@@ -125,7 +125,7 @@ class Program:
     def _read(self, stdout: IO[bytes]) -> None:
         with stdout:
             for line in iter(lambda: stdout.readline(LONGEST_LINE + 1), b""):
-                if line.strip():  # an empty one is no sign of life
+                if line.strip():  # an empty line does not end a silence
                     self._lines.put(line)
         self._lines.put(None)
 

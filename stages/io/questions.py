@@ -1,6 +1,6 @@
 """Questions on disk: one file of canonical bytes each, named by symbol, snapshot in UTC and first digits of the key.
 
-Above `MOST_FILES` questions, the same bytes are the lines of one file: DVC hashes thousands of small files slowly.
+More than `MOST_FILES` questions are the lines of one file, since DVC hashes thousands of small files slowly.
 *Errors*: `DataContractError` for a file that is not the canonical form of a question.
 """
 

@@ -1,8 +1,8 @@
 """Access to buckets: network, login and address are checked in seconds, and each problem is explained in one sentence.
 
 A client tries for half a minute before it reports that nothing answers, and names a missing login by an internal field.
-So one quick preflight is made before the first file is read.
-*Errors*: `DataContractError` (exit 2) where a file does not exist; `ConfigurationError` (exit 5) where the address, the
+So a quick preflight comes before the first read.
+*Errors*: `DataContractError` (exit 2) if a file does not exist; `ConfigurationError` (exit 5) if the address, the
 network or the credentials are wrong.
 """
 
@@ -38,7 +38,7 @@ def open_uri(uri: str, base: Path, param: str = SOURCE) -> "tuple[fsspec.Abstrac
     A path without protocol is relative to `base`, or to home after a ~.
     """
     fsspec = _fsspec()
-    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it prints a traceback for what we explain in a sentence
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it logs a traceback for errors that are explained here
     with explain_errors(uri, param):
         filesystem, path = fsspec.url_to_fs(uri if "://" in uri else str(base / Path(uri).expanduser()))
         return filesystem, path
@@ -58,7 +58,7 @@ def is_remote(uri: str) -> bool:
 
 
 def connect(endpoint: str) -> None:
-    """One quick connection to a service: `OSError` within `CONNECT_SEC`, where a client tries for half a minute."""
+    """One quick connection to a service; `OSError` within `CONNECT_SEC` if nothing answers."""
     try:
         address = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
         port = address.port or (443 if address.scheme == "https" else 80)
@@ -86,12 +86,12 @@ def preflight(uri: str, param: str = SOURCE) -> None:
         any_object = f"{objects}?maxResults=1"
         answer = _ask(any_object if "{" in name else f"{objects}/{quote(name, safe='')}", headers)
         if answer.status_code == NOT_FOUND:  # a missing object is reported by its reader
-            answer = _ask(any_object, headers)  # who may use objects may list them, but not look at their bucket
+            answer = _ask(any_object, headers)  # a listing needs fewer rights than the bucket's metadata
         _require_welcome(answer, uri)
 
 
 def _logged_in(bucket: str, param: str) -> tuple[str, dict[str, str]]:
-    """The address of the service and the headers of a login. Some logins would wait for minutes, so time is limited."""
+    """The address of the service and the headers of a login, within `LOGIN_SEC`: some logins wait for minutes."""
     found: Future[tuple[str, dict[str, str]]] = Future()
     _fsspec().get_filesystem_class("gs")  # imported before the time limit starts
 
@@ -134,7 +134,7 @@ def _require_welcome(answer: "httpx.Response", uri: str) -> None:
 
 @contextmanager
 def explain_errors(uri: str, param: str = SOURCE) -> Iterator[None]:
-    """Raise whatever the block raises as one sentence about `uri`, which `param` names."""
+    """Turn any error of the block into one sentence about `uri`, which `param` names."""
     try:
         yield
     except PipelineError:

@@ -45,7 +45,7 @@ def read_record(files: Mapping[str, Path], config: Mapping[str, Any], root: Path
 
 
 def read_files(files: Mapping[str, Path], config: Mapping[str, Any], root: Path = Path()) -> dict[str, Any]:
-    """What these files hold, for the stated calibration method; a file without a reader of its own is JSON."""
+    """The contents of these files by name, for the stated calibration method; files without a reader are JSON."""
     method, symbols = config["calibration"]["method"], sorted(config["universe"]["symbols"])
     readers = READERS | {
         "forecasts": lambda path: PartitionedTables({one: Rows(Calibrated, path, one, method) for one in symbols}),

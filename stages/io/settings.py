@@ -1,7 +1,7 @@
-"""params.yaml, read once a process, in the first lines of a script.
+"""params.yaml, read once per process, in the first lines of a script.
 
-It may not hold the API key, which could come from a variable that conf/ names (`${oc.env:...}`): git and DVC would keep
-it for good.
+It may not hold the API key, for instance from a variable that conf/ names (`${oc.env:...}`): git and DVC would keep it
+for good.
 """
 
 import os
@@ -17,9 +17,9 @@ from stages.params.api import KEY_NAME
 from stages.params.section import S, parse
 
 PARAMS = Path("params.yaml")
-SHORTEST_KEY = 8  # characters: a shorter word may be part of any value
-DEEPEST = 100  # levels of YAML; at some tens of thousands its compiled parser ends the process
-LEVELS = "\ufeff ?:-"  # a level within another takes one of these signs (the first may begin a file), or a bracket
+SHORTEST_KEY = 8  # characters: a shorter word may occur in any value
+DEEPEST = 100  # levels of YAML; tens of thousands crash the compiled parser
+LEVELS = "\ufeff ?:-"  # an inner level needs one of these characters (the first may begin a file), or a bracket
 
 
 @cache
@@ -33,7 +33,7 @@ def read_document() -> dict[str, Any]:
 
 
 def require_no_key(document: Mapping[str, Any]) -> None:
-    """*Errors*: when a value of params holds the API key, which is longer than words that occur by chance."""
+    """*Errors*: when a value of params holds the API key; a key shorter than `SHORTEST_KEY` is not looked for."""
     key = os.environ.get(KEY_NAME, "").strip()
     if len(key) >= SHORTEST_KEY and (place := _place_of(key, document, set())):
         raise ConfigurationError(
@@ -43,7 +43,7 @@ def require_no_key(document: Mapping[str, Any]) -> None:
 
 
 def _place_of(key: str, value: Any, seen: set[int]) -> str | None:
-    """The full name of the first value that holds the key; empty for a text itself. Each part is looked at once."""
+    """The full name of the first value that holds the key, empty for a plain value; None if there is none."""
     if not isinstance(value, Mapping | list):
         return "" if key in str(value) else None
     if id(value) in seen:
@@ -69,7 +69,7 @@ def present() -> dict[str, Any] | None:
 
 
 def require_params_as_read() -> None:
-    """*Errors*: when params.yaml changed since this process read it: DVC records it after a stage, not before."""
+    """*Errors*: when params.yaml changed since this process read it, since DVC records it after a stage."""
     if read_document.cache_info().currsize and present() != read_document():
         raise ConfigurationError(
             "params.yaml changed while this stage ran, and DVC would record the new params beside outputs of the old: "
@@ -77,11 +77,11 @@ def require_params_as_read() -> None:
         )
 
 
-COMPILED: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # far faster, where PyYAML has it
+COMPILED: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # much faster, if PyYAML has it
 
 
 def parse_yaml(text: str) -> Any:
-    """What a YAML text holds: `yaml.safe_load`."""
+    """The content of a YAML text, as `yaml.safe_load` returns it."""
     require_shallow(text)
     return yaml.load(text, COMPILED)  # noqa: S506  # both loaders are safe
 
@@ -99,7 +99,7 @@ def require_shallow(text: str) -> None:
 
 
 def sections_in(text: str) -> dict[str, Any]:
-    """The sections of a params.yaml as some commit holds it; none where it is no such file."""
+    """The sections of the text of a params.yaml; empty if it is not one."""
     try:
         document = parse_yaml(text)
     except yaml.YAMLError:  # for instance with the marks of a merge conflict
@@ -115,7 +115,7 @@ class _Yaml12(COMPILED):  # type: ignore[misc]
 
 
 def parse_dvc_yaml(text: str) -> Any:
-    """What a file holds that DVC wrote, which is YAML 1.2."""
+    """The content of a file that DVC wrote, which is YAML 1.2."""
     from ruamel.yaml.resolver import implicit_resolvers  # DVC's own library; stages do not need it
 
     if not _Yaml12.yaml_implicit_resolvers:
@@ -127,5 +127,5 @@ def parse_dvc_yaml(text: str) -> Any:
 
 
 def read_params(model: type[S]) -> S:
-    """The section of `model` as a frozen value; a partial model gets only the keys it names."""
+    """The section of `model` as a frozen value; a partial model reads only its own keys."""
     return parse(model, read_document())

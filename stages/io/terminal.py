@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
-    """The items, with a progress bar; `total` where the items have no length."""
+    """The items, with a progress bar; `total` is needed if the items have no length."""
     if not _is_watched():
         yield from items
         return
@@ -96,7 +96,7 @@ def say(verb: str, **facts: object) -> None:
 
 
 def say_aside(sentence: object) -> None:
-    """Print a sentence on stderr, where it is no part of what a command or stage says."""
+    """Print a sentence on stderr, apart from the output of a command or stage."""
     print(harmless(sentence), file=sys.stderr, flush=True)
 
 
@@ -108,10 +108,10 @@ def show(paragraphs: Iterable[str], indent: str = "") -> None:
 
 @contextmanager
 def without_panic_text() -> Iterator[None]:
-    """Keep what Rust prints of a panic off the terminal, for a block whose caller says it in a sentence.
+    """Hide the text that Rust prints for a panic, for a block whose caller explains the error in a sentence.
 
-    Rust writes past Python, so the descriptor itself is turned to a file; what else was written is shown afterwards.
-    The descriptor is the process's, so other threads than the main one leave it.
+    Rust bypasses Python, so the file descriptor itself is redirected to a file; without a panic the text is printed
+    afterwards. The descriptor belongs to the process, so other threads than the main one do not redirect it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -135,9 +135,8 @@ def without_panic_text() -> Iterator[None]:
 def run(main: Callable[[], None]) -> None:
     """Run `main`; a `PipelineError`, a bad disk or Ctrl-C becomes one sentence on stderr and its exit code.
 
-    So does any error where an input was changed by hand; only what is left is a bug, with its traceback.
-
-    A reader that goes away (`| head -1`) ends it without a word, with the exit code that a shell gives.
+    So does any error if an input was changed by hand. All other errors are bugs and keep their traceback. A reader that
+    goes away (`| head -1`) ends the run silently, with the exit code that a shell gives.
     """
     _replace_closed()
     try:
@@ -155,7 +154,7 @@ def run(main: Callable[[], None]) -> None:
 
 
 def _replace_closed() -> None:
-    """Nothing is read or shown where a stream was closed (`>&-`), and no file that is written takes its descriptor."""
+    """Open a closed stream (`>&-`) on the null device, so that no output file takes its descriptor."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             nowhere = Path(os.devnull).open(mode)  # noqa: SIM115  # as long as the process
@@ -200,7 +199,7 @@ def _fail(error: PipelineError) -> NoReturn:
 
 @contextmanager
 def _disk_in_words() -> Iterator[None]:
-    """Explain a bad disk wherever no writer did: in a folder for temporary files, or where the output goes."""
+    """Explain errors of the disk that no writer explained: of temporary folders, or of the output itself."""
     try:
         yield
     except OSError as error:
@@ -213,7 +212,7 @@ def _disk_in_words() -> Iterator[None]:
 
 
 def _discard(*streams: TextIO) -> None:
-    """Python writes what is left of its output when it ends, and would report that it cannot."""
+    """Redirect the streams to the null device, so that Python's last flush does not fail."""
     with Path(os.devnull).open("w") as nowhere:
         for stream in streams:
             os.dup2(nowhere.fileno(), stream.fileno())

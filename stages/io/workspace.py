@@ -1,7 +1,7 @@
 """Locations of this workspace: the repository and its git history, DVC's cache and DVC's default remote.
 
-A temporary or queued experiment runs in a folder of its own, without the git-ignored files; DVC names the main
-repository in `DVC_ROOT`. So whatever must outlive a run is located through this module only.
+A temporary or queued experiment runs in its own folder, without the git-ignored files; DVC names the main repository in
+`DVC_ROOT`. So everything that outlives a run is located through this module only.
 *Errors*: `ConfigurationError` (exit 5) outside a DVC repository or with an unreadable DVC configuration.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 from stages.errors import ConfigurationError
 from stages.io.dvc_internals import read_config
 
-GIT = ("git", "-c", "log.showSignature=false")  # else lines on signatures stand among those asked for
+GIT = ("git", "-c", "log.showSignature=false")  # else git adds lines about signatures
 
 
 def git(*arguments: str) -> str:
@@ -52,7 +52,7 @@ def is_shallow() -> bool:
 
 
 def require_whole_history() -> None:
-    """*Errors*: `ConfigurationError` in a shallow clone, where what earlier commits recorded would seem never to be."""
+    """*Errors*: `ConfigurationError` in a shallow clone, which lacks the records of earlier commits."""
     if is_shallow():
         raise ConfigurationError(
             "this clone holds only the newest commits (a shallow clone), and earlier ones record runs and openings of "

@@ -4,8 +4,7 @@ Each answer is one immutable JSON record at `<aa>/<rest>.json` of the local stor
 when there is one.
 
 *Errors*: `ConfigurationError` (exit 5) when the disk cannot be read or written. Damage raises nothing: a damaged record
-is moved to `quarantine/`, reported on stderr, and counts as missing. A record that `make drop` threw away counts as
-missing too.
+is moved to `quarantine/`, reported on stderr, and counts as missing, as does a record dropped by `make drop`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -51,7 +50,7 @@ class AnswerStore:
         wanted = list(dict.fromkeys(keys))
         found = {key: record for key in wanted if (record := self._local(key)) is not None}
         if len(found) < len(wanted):
-            rescued = self.bring_home()
+            rescued = self.restore_rescued()
             found |= {key: rescued[key] for key in wanted if key not in found and key in rescued}
         for key, record in self.shared.get(key for key in wanted if key not in found).items():
             self._adopt(record)
@@ -81,7 +80,7 @@ class AnswerStore:
         return record
 
     def keep_all(self, records: Sequence[Record]) -> list[Record]:
-        """Keep answers that were just paid. Records that the store cannot take are rescued, and stderr says so."""
+        """Write paid answers to disk. Records that the store cannot take are rescued, with a note on stderr."""
         kept, unkept, reason = [], [], ""
         for record in records:
             try:
@@ -105,8 +104,8 @@ class AnswerStore:
                 "them."
             )
 
-    def bring_home(self) -> dict[str, Record]:
-        """Move rescued answers into the store, as far as it takes them now. Returns all rescued records by key.
+    def restore_rescued(self) -> dict[str, Record]:
+        """Move rescued answers into the store if it takes them now. Returns all rescued records by key.
 
         A damaged one moves to `quarantine/`.
         """
@@ -143,7 +142,7 @@ class AnswerStore:
         return standing
 
     def share_again(self) -> None:
-        """Share what earlier runs could not, or everything when the remote is new; mend damaged remote records."""
+        """Share what earlier runs could not share, or everything if the remote is new; mend damaged remote records."""
         if self.remote is None:
             return
         address = self.remote.address.encode()
@@ -158,7 +157,7 @@ class AnswerStore:
                 self.local.replace(SHARED_WITH, address)
 
     def mend_remote(self) -> Iterator[str]:
-        """Read every remote record, mend damaged ones from here, and yield the keys that are sound nowhere."""
+        """Read every remote record, mend damaged ones, and yield the keys without a sound record on either side."""
         for key in self.shared.damaged():
             record = self._local(key)
             if record is None:
@@ -167,7 +166,7 @@ class AnswerStore:
                 self.share(record)
 
     def drop(self, key: str) -> None:
-        """Throw a kept answer away: it moves to quarantine, and exactly this record is never used again."""
+        """Move a kept answer to quarantine and never use this record again."""
         self.dropped.note(key, self.local.read(path_of(key)) or b"")
         self.quarantine(key)
 
@@ -188,7 +187,7 @@ class AnswerStore:
         return self.remote is None and next(self.names(), None) is None
 
     def names(self) -> Iterator[str]:
-        """Where the local answers lie."""
+        """Paths of the local answers."""
         for folder in self.local.names(""):
             if len(folder) == 2:
                 yield from records_in(folder, self.local.names(folder))

@@ -41,7 +41,7 @@ PERIODS: dict[Period, str] = {"day": "days with today", "month": "months with th
 class PaidBackend:
     """The backend that buys. It returns all answers or raises.
 
-    The stage needs the answers of `benchmark` beside the bought ones, so nothing is bought that it cannot answer.
+    The stage also needs an answer of `benchmark` to each question, so nothing is bought that `benchmark` cannot answer.
     """
 
     def __init__(self, context: PurchaseContext, benchmark: Backend | None = None) -> None:
@@ -100,7 +100,7 @@ class PaidBackend:
             raise BudgetStop(f"{str(stop).rstrip('.')}. {self._left_over(batches, records)}") from stop
 
     def prove_independence(self, asked: Sequence[Asked]) -> bool:
-        """Whether the service answers each question independently of its batch. Asked once, within the budget."""
+        """Whether the service answers each question independently of its batch; tested once, within the budget."""
         require_packable(asked[0].question)
         candidates = packed(per_snapshot(asked))[0]
         if len(candidates.asked) < 2:
@@ -121,7 +121,7 @@ class PaidBackend:
                 return prove(self.buyer, candidates)
 
     def ask_canary(self, asked: Sequence[Asked]) -> Canary:
-        """Whether the service still answers a question with a stored answer the same."""
+        """Ask a question with a stored answer again and compare."""
         stored = self.context.store.get(sorted(one.question.key for one in asked))
         batch = canary_of(asked, stored)
         costs = most(batch.questions, self.context.api.tariff)
@@ -149,7 +149,7 @@ class PaidBackend:
     def _bought_elsewhere(self, batches: list[Batch]) -> dict[str, Record]:
         """Wait at most `api.timeout_sec` for what other machines are buying, and buy what they give up.
 
-        Questions that are still held in the end do not block the others of their snapshot.
+        Questions that are still held after that do not block the others of their snapshot.
         """
         waited, records = 0.0, dict[str, Record]()
         while batches:
@@ -200,7 +200,7 @@ class PaidBackend:
             require_agreement(self.context.forecaster, question, self.context.store, self.buyer.buy_facts)
 
     def _require_answerable(self, batches: list[Batch]) -> None:
-        """No question may end the stage after others were paid. Symbol by symbol, so each is read once."""
+        """Check, symbol by symbol, that no question can stop the stage after others were paid."""
         if self.benchmark is None:
             return
         every = sorted((one for batch in batches for one in batch.asked), key=lambda one: one.question.symbol)
@@ -234,7 +234,7 @@ class PaidBackend:
         return f"{count(self.counts.bought, 'answer was', 'answers were')} bought and kept"
 
     def _left_over(self, batches: list[Batch], records: Mapping[str, Record]) -> str:
-        """What is still to buy, in the requests of the next run, and how long that takes under the limits."""
+        """The requests still to buy, and how many runs, days and months they take under the limits."""
         api, asked = self.context.api, [one for batch in batches for one in batch.without(records).asked]
         here = keys_in(self.context.store.local, (one.question.key for one in asked))
         left = as_sent(per_snapshot(one for one in asked if one.question.key not in here), api.pack)

@@ -3,13 +3,13 @@
 `api.pack: snapshots` puts many snapshots, each history cut at its own, into one request. That is sound only if the
 series of a request do not influence each other. The proof asks the service itself, once per epoch and kind of question
 (what all questions of one request share: model, deployment, options, horizon, clock and columns), and records the
-result in the answer store: it compares a question's answer alone with its answer in a batch. Other columns may go
-another way through the model, so a proof of one kind says nothing of others. Earlier versions recorded one proof for
-all kinds: it counts for that of the question it compared, while that question's answer is stored.
+result in the answer store: it compares a question's answer alone with its answer in a batch. The model may treat other
+columns differently, so a proof of one kind says nothing about others. Earlier versions recorded one proof for all
+kinds: it counts for the kind of the compared question, while that question's answer is stored.
 
-The answer alone is a stored one where there is one. The rest of the batch consists of questions without an answer, so
-only the compared question is paid twice. Where all questions have answers, three of them fill the batch and are paid
-again. The compared question has few rows and its company many, since a short series is what a service might pad.
+The answer alone is a stored one if possible. The rest of the batch consists of questions without an answer, so only the
+compared question is paid twice. If all questions have answers, three of them fill the batch and are paid again. The
+compared question has few rows and its company many, since a service might pad a short series.
 
 A canary asks a stored question again, alone: the one with the smallest key among those that were bought alone, else
 among all. The new answer is paid, compared and not kept. A difference shows that the model changed, unless the stored
@@ -32,7 +32,7 @@ from stages.errors import BudgetStop, ConfigurationError
 from stages.forecasting.backend import Asked
 from stages.io.terminal import say_aside
 from stages.paid.answer_store import AnswerStore
-from stages.paid.batches import Batch, joint_options, manner
+from stages.paid.batches import Batch, joint_options, request_settings
 from stages.paid.checks import require_not_late, require_not_refused
 from stages.paid.client import RequestFailed
 from stages.paid.model_facts import identity, read_note, write_note
@@ -44,7 +44,7 @@ TOLERANCE = 1e-4  # of a series' own range: the service computes in float32
 
 
 def require_packable(question: Question) -> None:
-    """Some questions are never packed; nor would a proof about them say anything of others."""
+    """Refuse questions that are never packed, and whose proof would say nothing about others."""
     if question.futr_exog:
         raise ConfigurationError(
             f"api.pack snapshots cannot send known future columns ({', '.join(question.futr_exog)}), since each "
@@ -58,7 +58,7 @@ def require_packable(question: Question) -> None:
 
 
 def require_invariance(store: AnswerStore, question: Question) -> None:
-    """Packing needs a recorded proof, and questions that can be packed."""
+    """Refuse to pack without a recorded proof, or questions that cannot be packed."""
     require_packable(question)
     proof = proof_of(store, question)
     if proof is None:
@@ -129,7 +129,7 @@ def difference_of(alone: NDArray[np.float64] | Sequence[Sequence[float]], packed
 
 def path_of_proof(question: Question) -> str:
     """Path of the proof for questions of this kind."""
-    kind = hashlib.sha256(json.dumps(manner(question)).encode()).hexdigest()[:16]
+    kind = hashlib.sha256(json.dumps(request_settings(question)).encode()).hexdigest()[:16]
     return f"proofs/{identity(question)}-{kind}.json"
 
 
@@ -155,7 +155,7 @@ class Comparison:
 
     @property
     def batch(self) -> Batch:
-        """All in one request. The compared question is near the middle, where a reversed order would show."""
+        """All in one request; the compared question is off the centre, so that a reversed order would show."""
         before = (1 + len(self.company)) // 2 - 1
         return Batch((*self.company[:before], self.chosen, *self.company[before:]))
 
@@ -209,7 +209,7 @@ def prove(buyer: Buyer, candidates: Batch) -> bool:
 
 @dataclass(frozen=True)
 class Canary:
-    """A stored question that was asked again, alone: how far the answers are apart, as a share of the first's range.
+    """A stored question asked again, alone; `difference` is that of the answers, as a share of the stored one's range.
 
     `others`: series that shared the request of the stored answer and may have changed it; 0 after a proof that none do.
     """

@@ -27,7 +27,7 @@ JOINT_OPTIONS = ("finetune_steps", "multivariate")
 
 @dataclass(frozen=True)
 class Batch:
-    """The questions of one request, in the order they are sent."""
+    """The questions of one request, in the order in which they are sent."""
 
     asked: tuple[Asked, ...]
 
@@ -80,29 +80,22 @@ def one_per(batches: Sequence[Batch], facts: int = 0) -> str:
 
 
 def is_packable(question: Question) -> bool:
-    """Whether its request may hold other snapshots: not with known futures, which belong to one snapshot each."""
+    """Whether its request may hold other snapshots; known futures belong to one snapshot each."""
     return not (question.futr_exog or joint_options(question))
 
 
-def manner(question: Question) -> tuple[object, ...]:
-    """What all questions of one request share: the way they go through the model."""
+def request_settings(question: Question) -> tuple[object, ...]:
+    """The settings that all questions of one request must share."""
     options = tuple(sorted(question.options.items()))
-    shape = (
-        question.horizon_min,
-        question.levels,
-        question.freq,
-        question.clock,
-        question.hist_exog,
-        question.futr_exog,
-    )
-    return (question.model, question.deployment, options, *shape)
+    names = ("horizon_min", "levels", "freq", "clock", "hist_exog", "futr_exog")
+    return (question.model, question.deployment, options, *(getattr(question, name) for name in names))
 
 
 def per_snapshot(asked: Iterable[Asked]) -> list[Batch]:
     """One batch per snapshot (more only when a symbol is asked twice there), ordered by time."""
     groups: dict[tuple[object, ...], list[Asked]] = defaultdict(list)
     for one in {one.question.key: one for one in asked}.values():
-        groups[(one.question.snapshot_utc, *manner(one.question))].append(one)
+        groups[(one.question.snapshot_utc, *request_settings(one.question))].append(one)
     ordered = sorted(groups.values(), key=lambda group: group[0].question.snapshot_utc)
     return [Batch(tuple(layer)) for group in ordered for layer in _layers(group)]
 
@@ -112,7 +105,7 @@ def packed(batches: Iterable[Batch]) -> list[Batch]:
     full: list[Batch] = []
     open_: dict[tuple[object, ...], Batch] = {}
     for batch in batches:
-        kind = manner(batch.questions[0])
+        kind = request_settings(batch.questions[0])
         joined = Batch((*open_[kind].asked, *batch.asked)) if kind in open_ else batch
         if kind in open_ and (joined.size > PACKED_BYTES or len(joined.snapshots) > PACKED_SNAPSHOTS):
             full.append(open_[kind])
@@ -128,7 +121,7 @@ def as_sent(batches: Sequence[Batch], pack: str) -> list[Batch]:
 
 
 def _layers(group: Sequence[Asked]) -> Iterator[list[Asked]]:
-    """First the shortest history of every symbol, then the next. A question with joint options stays alone."""
+    """The group in requests: the shortest history of every symbol, then the next; one each with joint options."""
     if joint_options(group[0].question):
         yield from ([one] for one in sorted(group, key=lambda one: (one.question.symbol, one.question.key)))
         return
@@ -140,7 +133,7 @@ def _layers(group: Sequence[Asked]) -> Iterator[list[Asked]]:
 
 
 def batches_of(questions: Iterable[Question]) -> list[Batch]:
-    """The requests for all these questions, at one a snapshot; they are only counted, so they need no rows."""
+    """The requests for these questions, one a snapshot, without rows: they are only counted."""
     return per_snapshot(Asked(question, no_rows) for question in questions)
 
 

@@ -32,7 +32,7 @@ def budget_report(ledger: Ledger) -> dict[str, Any]:
 
 
 def _stated(limits: Limits) -> dict[str, Any]:
-    """What params allow, money as text."""
+    """The limits in params, with money as text."""
     stated = {field.name: getattr(limits, field.name) for field in fields(limits) if field.name != "tariff"}
     return {name: str(value) if isinstance(value, Decimal) else value for name, value in stated.items()}
 
@@ -71,7 +71,7 @@ def calls_of(objects: ObjectStore) -> list[dict[str, Any]]:
 
 
 def _call(facts: dict[str, Any], settled: dict[str, Any]) -> dict[str, Any]:
-    """A request as it was reserved, and as the service counted it where that is more; damaged if it cannot be known."""
+    """A request as reserved, with the service's count if larger; `UNREADABLE` if its units cannot be read."""
     counted = {"units": settled["units"], "reserved": facts.get("units")} if "units" in settled else {}
     call = {**settled, **facts, **counted}
     try:

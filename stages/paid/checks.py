@@ -1,10 +1,10 @@
-"""Checks before a request: it must be sendable, finite, not refused before, and not late before.
+"""Checks before a request: it must be sendable and finite, and neither refused nor late before.
 
-The service's refusals are remembered by key in `refused/<key>.txt` beside the ledger, so by all machines that share it;
-such a question is not asked again. `make release KEY=` empties the file. A request whose answer did not come in time
-may have been billed, so it is remembered too: an empty file `late/<key>.<day>.<reservation>.<timeout in ms>`, which a
-second file with the ending `.released` closes. A late key is asked again when `api.timeout_sec` is longer than at every
-earlier attempt, or after `make release KEY=`. Nothing is deleted.
+A question that the service refused is recorded in `refused/<key>.txt` next to the ledger, for all machines that share
+it, and is not asked again. `make release KEY=` empties the file. A request whose answer did not come in time may have
+been billed, so it is recorded too: an empty file `late/<key>.<day>.<reservation>.<timeout in ms>`, which a second file
+with the suffix `.released` closes. A late key is asked again when `api.timeout_sec` is longer than at every earlier
+attempt, or after `make release KEY=`. Nothing is deleted.
 
 *Errors*: `ConfigurationError` (exit 5) for questions that the service would refuse, refused before, or did not answer
 within a timeout as long as the present one; `DataContractError` (exit 2) for values that JSON cannot carry. All come
@@ -15,7 +15,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
+from functools import cache
 from math import ceil
 from tempfile import TemporaryFile
 from typing import IO
@@ -30,7 +30,6 @@ from stages.paid.answer_store import AnswerStore
 from stages.paid.batches import Batch
 from stages.params.forecaster import ForecasterParams
 from stages.questions.question import Question
-from stages.questions.window import Window
 
 MAX_REQUEST_BYTES = 200_000_000
 BYTES_PER_RECORD = 8_192
@@ -59,8 +58,9 @@ def require_finite(batch: Batch) -> Batch:
     """
     built = []
     for one in batch.asked:
-        window = one.window()
-        built.append(Asked(one.question, partial(_same, window)))
+        build = cache(one.window)
+        built.append(Asked(one.question, build))
+        window = build()
         for name, values in (("y", window.y_bp), ("hist_exog", window.hist_exog), ("futr_exog", window.futr_exog)):
             if not np.isfinite(values).all():
                 question = one.question
@@ -73,10 +73,10 @@ def require_finite(batch: Batch) -> Batch:
 
 
 def room_for(batch: Batch, store: AnswerStore) -> IO[bytes]:
-    """A nameless file as large as the batch's answers. It reserves disk space and is closed just before they are kept.
+    """An unnamed file as large as the batch's answers, which reserves their disk space until just before they are kept.
 
-    Other writers can only fill the rest of the disk meanwhile, and a killed process leaves nothing behind. Also checks
-    that the folder of each answer takes new files.
+    Other writers can only fill the rest of the disk, and a killed process leaves no file behind. Also checks that the
+    folder of each answer takes new files.
     """
     folder = store.local.root
     store.require_keepable(question.key for question in batch.questions)
@@ -93,7 +93,7 @@ def room_for(batch: Batch, store: AnswerStore) -> IO[bytes]:
 
 
 def require_not_refused(objects: ObjectStore, batch: Batch) -> None:
-    """A question that the service refused for its content is not asked again."""
+    """Refuse a question that the service refused before for its content."""
     notes = objects.read_many(f"refused/{question.key}.txt" for question in batch.questions)
     for question in batch.questions:
         if note := notes.get(f"refused/{question.key}.txt"):
@@ -123,10 +123,6 @@ def forget_refused(objects: ObjectStore, key: str) -> list[str]:
 
 def _text(note: bytes) -> str:
     return note.decode("utf-8", "replace")
-
-
-def _same(window: Window) -> Window:
-    return window
 
 
 def _first_of(name: str, values: NDArray[np.float64], question: Question) -> str:
@@ -174,7 +170,7 @@ def remember_late(objects: ObjectStore, batch: Batch, timeout_sec: float, call: 
 
 
 def require_not_late(objects: ObjectStore, batch: Batch, timeout_sec: float) -> None:
-    """A question that would most likely be billed again without an answer is not asked."""
+    """Refuse a question that would most likely be billed again without an answer."""
     notes = _notes(objects)
     for question in batch.questions:
         in_vain = notes.get(question.key, [])

@@ -59,7 +59,7 @@ def scrubbed(text: str, secrets: Collection[str]) -> str:
 
 
 def scrubbed_values(document: Any, secrets: Collection[str]) -> Any:
-    """A document with every text of it scrubbed, names too."""
+    """A document with all its texts and names scrubbed."""
     if isinstance(document, dict):
         return {scrubbed(name, secrets): scrubbed_values(value, secrets) for name, value in document.items()}
     if isinstance(document, list):
@@ -81,7 +81,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What the service says of a model. It decides how many rows of history the SDK sends."""
+    """The service's facts about a model, which decide how many rows of history the SDK sends."""
 
     input_size: int
     horizon: int

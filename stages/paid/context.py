@@ -1,4 +1,4 @@
-"""What a purchase needs, and what a run did with it."""
+"""The context of a purchase: params, store, ledger and client; and the counts of a run."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -85,7 +85,7 @@ UNKNOWN_STATUS = Refusal("unknown", BudgetStop, "see the service's documentation
 def failure_of(
     error: Exception, *, sent: bool, secrets: Sequence[str], reply: str = "", pause_sec: float | None = None
 ) -> RequestFailed:
-    """The failure a request ends with. `sent`: whether it left; `reply` and `pause_sec`: what came back."""
+    """The failure that ends a request. `sent`: whether it left; `reply` and `pause_sec`: from the response."""
     text = _short(scrubbed(str(error) or type(error).__name__, secrets))
     if isinstance(error, PipelineError):
         return RequestFailed("unknown" if sent else "refunded", error)
@@ -135,7 +135,7 @@ def _of_status(error: ApiError, text: str, pause_sec: float | None) -> RequestFa
 
 
 def _clock_hint(text: str) -> str:
-    """A certificate that seems expired can also mean that this machine's clock is wrong."""
+    """A hint at this machine's clock if a certificate seems expired, else a full stop."""
     if not re.search(r"certificate (?:has expired|is not yet valid)", text):
         return "."
     return f", or this machine's clock, which says {datetime.now(UTC):%Y-%m-%d}."

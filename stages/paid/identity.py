@@ -1,9 +1,9 @@
 """Which answer store, and which ledger on a remote, belong to this repository.
 
-Each has an id. Git's common folder, which all worktrees of a clone share, remembers the ids and their locations. So a
+Each has an id. Git's common folder, which all worktrees of a clone share, holds the known ids and their locations. So a
 cache that was moved, wiped or not shared with a worktree is not mistaken for a new study, which would pay for
-everything again and count the day's requests from zero. A fresh clone remembers nothing and reports the store it begins
-with in one line.
+everything again and count the day's requests from zero. A fresh clone knows none, and reports its first store in one
+line.
 
 *Errors*: `ConfigurationError` (exit 5) naming both locations and the commands that help.
 """
@@ -23,26 +23,26 @@ NOTES = "forecasts"
 
 @dataclass(frozen=True)
 class Kind:
-    """What has an id: the folder of its notes, and the file that holds the id."""
+    """A kind of thing with an id: the folder of its notes, and the file that holds the id."""
 
     notes: str
     file: str
 
 
 STORE = Kind("stores", "store_id")
-MOVED = "moved_store_id"  # what the file of the id is called in a place that the store has left
+MOVED = "moved_store_id"  # the name of the id's file where the store has moved away
 LEDGER = Kind("ledgers", "budget/ledger_id")
 
 
 def known_store() -> LocalStore:
-    """The store of DVC's cache. It must be one that this repository knows, if it knows any. Writes nothing."""
+    """The store of DVC's cache. *Errors*: `ConfigurationError` if this repository knows stores, but not this one."""
     store = LocalStore(store_root())
     require_known(STORE, store)
     return store
 
 
 def begun_store() -> LocalStore:
-    """The same for a run that may buy: the store is remembered from now on."""
+    """`known_store` for a run that may buy: the store becomes known to this repository."""
     store = known_store()
     remember(STORE, store)
     return store
@@ -58,7 +58,7 @@ def require_known(kind: Kind, objects: ObjectStore) -> None:
 
 
 def remember(kind: Kind, objects: ObjectStore) -> None:
-    """Give it an id if it has none, and remember it. Reports one that is new to this repository or exists twice."""
+    """Make a store or ledger known to this repository, with an id; report one that is new or a copy."""
     notes = notes_folder()
     try:
         number = id_at(kind, objects) or _marked(kind, objects)
@@ -92,7 +92,7 @@ def id_at(kind: Kind, objects: ObjectStore) -> str | None:
 
 
 def notes_folder() -> LocalStore | None:
-    """Where this clone and its worktrees keep notes; None without git."""
+    """The folder of notes that this clone shares with its worktrees; None without git."""
     try:
         paths = git("-C", str(main_root()), "rev-parse", "--path-format=absolute", "--git-common-dir", "--show-prefix")
     except ConfigurationError:
@@ -102,7 +102,7 @@ def notes_folder() -> LocalStore | None:
 
 
 def known_elsewhere(objects: LocalStore) -> list[LocalStore]:
-    """The stores that this repository knows at other locations, as far as they still exist."""
+    """The stores that this repository knows at other locations and that still exist."""
     found = (LocalStore(Path(path)) for number, path in known_stores(STORE).items() if _holds(path, number))
     return [store for store in found if store.address != objects.address]
 

@@ -1,9 +1,9 @@
 """The budget ledger: which requests may be sent, and the record of those that were.
 
-Every HTTP request holds a reservation of its UTC day before it is sent. Where the month is limited it holds a
-reservation of the month too, made first. Each carries the most that the request may cost. `forecasts/budget/` keeps
-reservations, standing limits and one line per run; nothing is ever deleted. A process that dies leaves its reservations
-counted: the ledger may count too much, never too little.
+Every HTTP request holds a reservation of its UTC day before it is sent. If the month is limited, it first takes a
+reservation of the month. Each states the most that the request may cost. `forecasts/budget/` keeps reservations,
+standing limits and one line per run; nothing is ever deleted. The reservations of a process that dies still count: the
+ledger may count too much, never too little.
 
 *Time*: days as in `reservations.Days`; `api.per_minute` counts the reservations of the last 60 s, and waits.
 *Errors*: `BudgetStop` (exit 4) before a request that a limit forbids, naming the limit.
@@ -39,7 +39,7 @@ class Ledger:
         self.clock = clock
         self.experiment = experiment
         self.days = Days(objects, clock)
-        self._ended: dict[str, Units] = {}  # what closed days count in their month
+        self._ended: dict[str, Units] = {}  # units that past days add to their month
         self.run = uuid.uuid4().hex[:12]
         self.counted = 0
 
@@ -50,11 +50,11 @@ class Ledger:
 
     def left_today(self) -> int:
         """How many more requests the day allows."""
-        return next(int(cap.left(used)) for cap, used in self.used() if cap.may_stand)
+        return next(int(cap.left(used)) for cap, used in self.used() if cap.is_daily_requests)
 
     def others_left(self) -> list[str]:
         """What is left of every limit except the daily number of requests, as text."""
-        return [cap.left_text(used, self.limits.currency) for cap, used in self.used() if not cap.may_stand]
+        return [cap.left_text(used, self.limits.currency) for cap, used in self.used() if not cap.is_daily_requests]
 
     def used(self) -> list[tuple[Cap, Units]]:
         """Every limit of today and of this month, with what counts against it."""
@@ -98,7 +98,7 @@ class Ledger:
             self.counted -= 1
 
     def record_run(self, facts: Mapping[str, Any]) -> None:
-        """Add one line for `make spend`."""
+        """Add the line of this run for `make spend`."""
         about = {"run": self.run, "experiment": self.experiment, "ended_utc": stamp(self.clock.now())}
         name = f"{RUNS}/{about['ended_utc']}-{self.run}.json"
         self.objects.create(name, _document({**facts, **about}), durable=False)
@@ -126,7 +126,7 @@ class Ledger:
             self.settle(reservation, "refunded", {"why": "midnight passed before it was sent"})
 
     def _taken_of_month(self, day: str, note: Mapping[str, Any], units: Units) -> str | None:
-        """A reservation of the month, where the month is limited."""
+        """A reservation of the month; None if the month is not limited."""
         log, caps = self.days.of_month(day), self.limits.of_month()
         while caps:
             taken = log.taken()
@@ -150,13 +150,13 @@ class Ledger:
             cap.require_room(period, used, wanted, self.limits.currency)
 
     def _on_day(self, day: str, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
-        """What counts against a day: its reservations, and those of days that a fast clock ran ahead into."""
+        """What counts against a day: its reservations, and those that a fast clock put on later days."""
         logs = [self.days.of(of) for to, of in self.days.moved() if to == day]
         moved = (self._units(log, log.taken(), caps) for log in logs)
         return sum(moved, self._units(self.days.of(day), taken, caps))
 
     def _in_month(self, day: str, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
-        """What counts against a month: its flat price, its reservations, and requests of days before it had a limit."""
+        """What counts against a month: its flat price, its reservations, and requests made before it had a limit."""
         month = day[:7]
         total = self.limits.flat + self._units(self.days.of_month(day), taken, caps)
         for one in self.days.in_month(month):
@@ -166,7 +166,7 @@ class Ledger:
         return total
 
     def _before_the_limit(self, one: str, today: str) -> Units:
-        """What a day of the month counts without a reservation of the month."""
+        """The units of a day's requests that have no reservation of the month."""
         if one in self._ended:
             return self._ended[one]
         log = self.days.of(one)
@@ -176,7 +176,7 @@ class Ledger:
         return units
 
     def _units(self, log: ReservationLog, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
-        """What the reservations of a log count together; tokens and money only where a limit needs them."""
+        """The sum of a log's reservations; tokens and money only if a limit needs them."""
         return self._sum(log, log.notes(taken)) if needs_notes(caps) else Units(requests=held(taken))
 
     def _sum(self, log: ReservationLog, notes: Iterable[Mapping[str, Any]]) -> Units:
@@ -188,9 +188,9 @@ class Ledger:
             ) from None
 
     def _minute_left(self, day: str, taken: Mapping[int, Taken] | None = None) -> float:
-        """Seconds until `api.per_minute` allows another request; 0.0 at once.
+        """Seconds until `api.per_minute` allows another request; 0.0 if it does now.
 
-        A stamp that is more than a minute ahead is of a clock that ran fast, and nobody waits until it comes.
+        Stamps of more than a minute ahead come from a fast clock and are ignored.
         """
         if self.limits.per_minute is None:
             return 0.0
@@ -238,6 +238,6 @@ def _document(facts: Mapping[str, Any]) -> bytes:
 def _instant(content: bytes) -> datetime | None:
     try:
         instant = datetime.fromisoformat(content.decode("ascii"))
-    except ValueError:  # never written, or cut short by a kill
+    except ValueError:  # never written, or truncated by a kill
         return None
-    return instant if instant.tzinfo else None  # cut short too: the zone comes last
+    return instant if instant.tzinfo else None  # truncated too: the zone comes last

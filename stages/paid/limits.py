@@ -24,7 +24,7 @@ Unit = Literal["requests", "tokens", "money"]
 class Cap:
     """The most that one day or month may use of one unit.
 
-    `name` is its name in params; `fixed` is used before the first request.
+    `name` is its name in params; `fixed` is what the period uses before its first request.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Cap:
     fixed: int | Decimal = 0
 
     @property
-    def may_stand(self) -> bool:
-        """Whether `make budget PER_DAY=` may lower it: the limit on the requests of a day."""
+    def is_daily_requests(self) -> bool:
+        """Whether this limits the requests of a day, which `make budget PER_DAY=` may lower."""
         return (self.period, self.unit) == ("day", "requests")
 
     def left(self, used: Units) -> int | Decimal:
-        """What is left of it."""
+        """What is left, at least 0."""
         rest: int | Decimal = self.most - getattr(used, self.unit)
         return max(rest, type(rest)(0))
 
@@ -51,11 +51,11 @@ class Cap:
         return amount(value) if self.unit == "money" else f"{value:,}"
 
     def left_text(self, used: Units, currency: str) -> str:
-        """What is left of it, as text."""
+        """What is left, as text."""
         return f"{self.text(self.left(used), currency)} of {self.text(self.most, currency)} ({self.name})"
 
     def require_room(self, period: str, used: Units, wanted: Units, currency: str) -> None:
-        """*Errors*: `BudgetStop` when `wanted` does not fit beside what the period has used."""
+        """*Errors*: `BudgetStop` when `used` and `wanted` together exceed the limit of this period."""
         have, want = getattr(used, self.unit), getattr(wanted, self.unit)
         if have + want > self.most:
             ask = "" if self.unit == "requests" else f"; the next request may take {self.text(want, currency)}"
@@ -117,7 +117,7 @@ class Limits:
 
 
 def periods_needed(caps: Sequence[tuple[Cap, Units]], requests: Sequence[Units]) -> int | None:
-    """How many days or months these requests take in their order, including this one; None if one never fits.
+    """How many days or months these requests take in order, including the current one; None if one never fits.
 
     `caps`: the limits of a day, or those of a month, each with what counts against it now.
     """
@@ -133,7 +133,7 @@ def periods_needed(caps: Sequence[tuple[Cap, Units]], requests: Sequence[Units])
 
 
 def needed(limits: Iterable[tuple[Cap, Units]], requests: Sequence[Units]) -> dict[Period, int | None]:
-    """How many days and months these requests take, each as `periods_needed`; months only where the month is limited.
+    """How many days and months these requests take, as `periods_needed` counts; months only if the month is limited.
 
     `limits`: those of the day and of the month, each with what counts against it now.
     """
@@ -178,7 +178,7 @@ def set_standing_limit(objects: ObjectStore, per_day: int, clock: Clock) -> None
 
 
 def limits_in(objects: ObjectStore) -> list[str]:
-    """Paths of all standing limits, newest first; any other file is none of ours."""
+    """Paths of all standing limits, newest first; other files are ignored."""
     return [_limit(number) for number in sorted(_numbers(objects), reverse=True)]
 
 

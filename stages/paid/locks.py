@@ -1,12 +1,12 @@
-"""Locks: one buyer a snapshot on this machine, one attempt a key across machines.
+"""Locks: one buyer per snapshot on this machine, one attempt per key across machines.
 
 On one machine the lock is the kernel's (flock) on a file that is never deleted. It ends with its process, however that
-dies, and survives any pause. A lease that expires would let a stopped buyer and its successor both pay for a key.
+dies, and survives any pause. An expiring lease would let a paused buyer and its successor both pay for a key.
 
 Across machines no lock survives a pause, so nothing is taken over from another machine. An attempt is a numbered file,
 created once; the next number may be taken only after it is over. Only its owner ends it. Attempts are begun and ended
 by the process that holds the lock of their snapshot. An open attempt of the same store therefore belongs to a dead
-process, and ends as perhaps paid. An open attempt of another machine waits for a person, who runs `make release KEY=`.
+process, and is ended as perhaps paid. An open attempt of another machine needs a person, who runs `make release KEY=`.
 """
 
 import fcntl
@@ -36,8 +36,8 @@ ATTEMPT = re.compile(r"^(\d{4,})\.(json|answered|refused|unknown|refunded|releas
 def lock(store: LocalStore, names: Sequence[str] = ()) -> Iterator[None]:
     """Hold the locks of all `names`, taken in sorted order so that two buyers cannot wait for each other.
 
-    The lock of the whole store comes first, which buyers share and only a move of the store takes alone.
-    *Errors*: `ConfigurationError` when the store moved away after this run had begun.
+    Before these it takes the lock of the whole store, which buyers share and a move of the store holds exclusively.
+    *Errors*: `ConfigurationError` when the store was moved after this run began.
     """
     with ExitStack() as held:
         whole = held.enter_context(open_shared(store.root / WHOLE))
@@ -75,7 +75,7 @@ def _wait_for(lock: IO[bytes], what: str, kind: int) -> None:
 
 
 def home_of(local: LocalStore) -> str:
-    """A name for this store that no other store has, not even a copy of it: its stored id and its file's inode."""
+    """A name that is unique to this store, even among copies of it: its stored id and its file's inode."""
     local.create(HOME, uuid.uuid4().hex.encode())
     return f"{(local.read(HOME) or b'').decode()}-{(local.root / HOME).stat().st_ino}"
 
@@ -143,9 +143,9 @@ class Attempts:
         return numbers if len(numbers) == len(keys) or (numbers and not all_or_none) else None
 
     def begin(self, numbers: Mapping[str, int], call: str) -> list[Begun] | None:
-        """Begin an attempt for every key of the request `call` (a reservation); None, and none begun, if one is held.
+        """Begin an attempt for every key of the request `call` (a reservation), or return None if one is held.
 
-        Keys are taken in sorted order, so that machines that want the same keys meet at the first one.
+        Keys are taken in sorted order, so that machines that want the same keys conflict at the first one.
         """
         begun: list[Begun] = []
         try:
@@ -162,7 +162,7 @@ class Attempts:
         return begun
 
     def end(self, begun: Iterable[Begun], state: str) -> None:
-        """End attempts of this process, each once, whatever newer attempts exist."""
+        """End attempts of this process, each once; newer attempts do not matter."""
         for one in begun:
             self.objects.create(_path(one.key, one.number, state), one.nonce.encode())
 

@@ -1,9 +1,9 @@
-"""Model facts: what the service says of its model, kept as a note beside the answers.
+"""Model facts: what the service says about its model, kept as a note in the answer store.
 
 The facts (input size and horizon) decide how many rows the SDK sends, so they are part of the question and must be in
 params before any question is written. A service that does not give them (Azure, some self-hosted ones) is asked once;
 after that the values in params are used. Notes are small files that are shared like answers; the proof of batch
-invariance is another.
+invariance is one too.
 
 *Errors*: `ConfigurationError` (exit 5) naming the values to set. Damage raises nothing: a damaged note is reported on
 stderr, counts as missing, and is replaced by the next sound one.
@@ -46,7 +46,7 @@ def read_note(store: AnswerStore, name: str, parse: Callable[[bytes], T]) -> T |
 def write_note(store: AnswerStore, name: str, content: bytes, parse: Callable[[bytes], object]) -> None:
     """Keep a note and share it. The first sound one stays."""
     _create_or_mend(store.local, name, content, parse)
-    store.shared.tell(lambda objects: _create_or_mend(objects, name, content, parse), None)
+    store.shared.try_write(lambda objects: _create_or_mend(objects, name, content, parse), None)
 
 
 def _parsed(where: str, name: str, content: bytes, parse: Callable[[bytes], T]) -> T | None:
@@ -70,7 +70,7 @@ def _create_or_mend(objects: ObjectStore, name: str, content: bytes, parse: Call
 
 
 def facts_of(asked: Question | ModelSpec, store: AnswerStore, buy: Callable[[str], ModelFacts]) -> ModelFacts | str:
-    """What the service says of a model, or why it says nothing. Asked at most once per model, epoch and deployment."""
+    """A model's facts, or why the service does not give them; asked once per model, epoch and deployment."""
     name = path_of_facts(asked)
     facts = read_note(store, name, parse_facts)
     if facts is None:
@@ -84,9 +84,9 @@ def facts_of(asked: Question | ModelSpec, store: AnswerStore, buy: Callable[[str
 def require_agreement(
     forecaster: ForecasterParams, question: Question, store: AnswerStore, buy: Callable[[str], ModelFacts]
 ) -> None:
-    """Params must equal what the service says."""
+    """*Errors*: `ConfigurationError` if params differ from what the service says, or lack what it does not say."""
     stated = (forecaster.input_size, forecaster.model_horizon)
-    if is_azure(question.deployment):  # where params must state them
+    if is_azure(question.deployment):  # params must state them
         return
     facts = facts_of(question, store, buy)
     if isinstance(facts, str) and None not in stated:

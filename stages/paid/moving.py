@@ -1,6 +1,6 @@
 """Moving an answer store: its answers, its notes, and every request it counted.
 
-Everything is copied before the old store loses its id, so an interrupted move can be run again. Where the new location
+Everything is copied before the old store loses its id, so an interrupted move can be run again. If the new location
 already has a store, the two are merged: its sound answers and standing limits stay, and the requests of both count.
 
 *Errors*: `ConfigurationError` (exit 5) while a run is buying into one of the stores, or when a disk fails.
@@ -21,8 +21,8 @@ from stages.paid.locks import lock_whole
 from stages.paid.records import key_of
 from stages.paid.reservations import DAYS, FILE_NAME, MONTHS, RESERVED, SETTLED, ReservationLog, Taken
 
-OF_THE_PLACE = {STORE.file, SHARED_WITH, "swaps.lock", "budget/last_sent"}
-BY_ITSELF = ("claims/", f"{DAYS}/", f"{MONTHS}/", f"{LIMITS}/", f"{LATE}/")
+NOT_COPIED = {STORE.file, SHARED_WITH, "swaps.lock", "budget/last_sent"}
+COPIED_APART = ("claims/", f"{DAYS}/", f"{MONTHS}/", f"{LIMITS}/", f"{LATE}/")
 
 
 def move_store(old: LocalStore, new: LocalStore) -> None:
@@ -44,38 +44,38 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
 
 
 def _copy_all(old: LocalStore, new: LocalStore) -> None:
-    """Copy answers, notes and requests, beside those that the new store has."""
+    """Copy answers, notes and requests, in addition to those of the new store."""
     for name in _files(old):
-        if name not in OF_THE_PLACE and not name.startswith(BY_ITSELF):
+        if name not in NOT_COPIED and not name.startswith(COPIED_APART):
             _copy(old, new, name)
-    _answers_too(old, new)
+    _replace_unsound(old, new)
     if not limits_in(new):
         for name in limits_in(old):  # the newest, which counts, comes first
             _copy(old, new, name)
     for name in old.names(MONTHS):
-        _count_too(old, new, f"{MONTHS}/{name}")
+        _copy_reservations(old, new, f"{MONTHS}/{name}")
     for name in old.names(DAYS):
-        _late_too(old, new, name, _count_too(old, new, f"{DAYS}/{name}"))
+        _copy_late(old, new, name, _copy_reservations(old, new, f"{DAYS}/{name}"))
 
 
-def _answers_too(old: LocalStore, new: LocalStore) -> None:
-    """Let answers take the place of those that are damaged or dropped, and the next run share all with its remote."""
+def _replace_unsound(old: LocalStore, new: LocalStore) -> None:
+    """Replace damaged or dropped answers of the new store, and make the next run share all with its remote."""
     here = AnswerStore(new, None)
     for name in AnswerStore(old, None).names():
         if new.read(name) != old.read(name):
-            here.get([key_of(name)])  # what counts no more moves to quarantine/
+            here.get([key_of(name)])  # an unsound record moves to quarantine/
             _copy(old, new, name)
-    if old.read(SHARED_WITH) not in {None, new.read(SHARED_WITH)}:  # what no remote has is marked in unshared/
+    if old.read(SHARED_WITH) not in {None, new.read(SHARED_WITH)}:  # answers that no remote has are in unshared/
         new.replace(SHARED_WITH, b"")
 
 
-def _count_too(old: LocalStore, new: LocalStore, folder: str) -> dict[str, str]:
-    """Copy the reservations of a day or month, behind those that the new store has; each once.
+def _copy_reservations(old: LocalStore, new: LocalStore, folder: str) -> dict[str, str]:
+    """Append the reservations of a day or month to those of the new store, each once.
 
-    Returns the names that they have there, by those they had.
+    Returns new name by old name.
     """
     if not new.names(folder):
-        for name in sorted(old.names(folder), key=lambda name: not name.endswith(".json")):  # no end without its start
+        for name in sorted(old.names(folder), key=lambda name: not name.endswith(".json")):  # begin before end
             _copy(old, new, f"{folder}/{name}")
         return {}
     names: dict[str, str] = {}
@@ -98,8 +98,8 @@ def _count_too(old: LocalStore, new: LocalStore, folder: str) -> dict[str, str]:
     return names
 
 
-def _late_too(old: LocalStore, new: LocalStore, day: str, names: Mapping[str, str]) -> None:
-    """Copy the late requests of a day, each under the name that its reservation has there."""
+def _copy_late(old: LocalStore, new: LocalStore, day: str, names: Mapping[str, str]) -> None:
+    """Copy the late requests of a day, each under the new name of its reservation."""
     for note in filter(NOTE.match, old.names(LATE)):
         key, of, reservation, *rest = note.split(".")
         if of == day:

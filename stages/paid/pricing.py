@@ -1,8 +1,8 @@
 """Prices: what the present questions would cost, and which params would make stored answers fit.
 
-Answers are looked up as a run looks them up, damage included, so the price is what the run will pay. Records that only
-a shared remote has are fetched. Two params can be changed so that stored answers fit: `requests.clock`, and
-`requests.asked_horizon_min` when longer answers are stored. This is only advice: an answer is never used for another
+Answers are looked up as in a run, damage included, so the price is what the run will pay. Records that only a shared
+remote has are fetched. Two params can be changed so that stored answers fit: `requests.clock`, and
+`requests.asked_horizon_min` if longer answers are stored. This is only advice: an answer is never used for another
 question.
 
 *Errors*: `ConfigurationError` (exit 5) while answers to exactly these questions are stored under the other clock.
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 def require_same_clock(store: AnswerStore, missing: Sequence[Question]) -> None:
-    """Refuse to buy again what was answered under the other clock."""
+    """Refuse to buy questions that are answered under the other clock."""
     if store.is_empty():
         return
     others = [_other_clock(question) for question in missing]
@@ -63,13 +63,13 @@ def fitting(store: AnswerStore, further: Iterable[Question]) -> str:
 
 def further_ahead(missing: Sequence[Question]) -> Iterator[Question]:
     """Some of the questions with a longer horizon: those whose rows and columns do not depend on it."""
-    for question in some_of(missing):
+    for question in samples_of(missing):
         if not question.futr_exog:
             for horizon in range(question.horizon_min + 1, LONGEST_MIN + 1):
                 yield replace(question, horizon_min=horizon)
 
 
-def some_of(of: Sequence[T]) -> list[T]:
+def samples_of(of: Sequence[T]) -> list[T]:
     """The first, one in the middle, the last."""
     places = {part * (len(of) - 1) // (SAMPLES - 1) for part in range(SAMPLES)} if of else set()
     return [of[place] for place in sorted(places)]
@@ -124,12 +124,12 @@ class Price:
         return len(self.batches) + self.facts
 
     def costs(self, count: Callable[[Sequence[Question], Tariff | None], Units]) -> list[Units]:
-        """Of each request, in their order, as `units.most` or `units.least` counts it."""
+        """The units of each request, in order, as `units.most` or `units.least` counts them."""
         asked: list[list[Question]] = [[]] * self.facts + [batch.questions for batch in self.batches]
         return [count(questions, self.tariff) for questions in asked]
 
     def cost(self, count: Callable[[Sequence[Question], Tariff | None], Units]) -> Units:
-        """Of all requests together."""
+        """The units of all requests."""
         return sum(self.costs(count), Units())
 
     @property

@@ -1,9 +1,9 @@
 """One purchase: a batch of questions is sent until it is answered or must not be sent again.
 
-The order of steps keeps the promises: wait for the turn, read the store once more, make a reservation, begin the
-attempts, send, check the answer, keep it on disk, settle the reservation, share the answer, end the attempts. Nothing
-is reserved while a purchase waits. A process may die between any two steps: no kept answer is lost, and the ledger
-never counts less than was sent.
+The steps are, in this order: wait for the turn, read the store once more, make a reservation, begin the attempts, send,
+check the answer, keep it on disk, settle the reservation, share the answer, end the attempts. Nothing is reserved while
+a purchase waits. A process may die between any two steps: no kept answer is lost, and the ledger never counts less than
+was sent.
 
 *Errors*: `BudgetStop` at a limit or when the service gives no answer; `DataContractError` for an unsound answer;
 `ConfigurationError` for what the service refuses; `Interrupted` before a request or while waiting.
@@ -83,9 +83,9 @@ class Buyer:
         return records
 
     def ask(self, wanted: Batch, *, again: Collection[str] = (), all_or_none: bool = True) -> Answered | None:
-        """Send one request after the other until one is answered; None if nothing may or need be bought now.
+        """Send one request after the other until one is answered; None if nothing can or need be bought now.
 
-        The keys in `again` have an answer and are asked all the same.
+        The keys in `again` have an answer but are asked anyway.
         """
         attempt = 1
         while True:
@@ -140,7 +140,7 @@ class Buyer:
         return self._about_service("models", lambda reservation: self._client.models(reservation))
 
     def buy_usage(self) -> dict[str, Any]:
-        """What the service counted: one request, counted."""
+        """The service's own count of requests: one request, counted."""
         return self._about_service("usage", lambda reservation: self._client.usage(reservation))
 
     def _about_service(self, kind: str, ask: Callable[[Reservation], T]) -> T:
@@ -204,7 +204,7 @@ class Buyer:
         self._settle(answered.reservation, "answered", {**facts, **counted})
 
     def _counted(self, batch: Batch, tokens: Mapping[str, int | None]) -> dict[str, Any]:
-        """What the service counted, for the ledger; where that is more than was reserved, it counts."""
+        """The service's count of tokens, for the ledger, with `units` if they exceed the reservation."""
         tariff, questions = self.context.api.tariff, batch.questions
         held = most(questions, tariff)
         counts = at_least_counted(held, tokens, len(questions), tariff)
@@ -245,7 +245,7 @@ class Buyer:
         )
 
     def _free(self, keys: list[str], *, all_or_none: bool) -> dict[str, int] | None:
-        """The keys that may be bought now; all of them where machines share nothing."""
+        """The keys that may be bought now, with their attempt numbers; all keys if machines share no budget."""
         attempts = self.context.attempts
         if attempts is None:
             return dict.fromkeys(keys, 0)

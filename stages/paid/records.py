@@ -53,7 +53,7 @@ class Record:
         return bool(json.loads(self.question)["deployment"] == COMMAND)
 
     def answer(self) -> Answer:
-        """What the pipeline reads of it: nothing that depends on when or how it was bought."""
+        """The answer as the pipeline reads it, without anything that depends on when or how it was bought."""
         asked: dict[str, Any] = json.loads(self.question)
         source = f"{PROGRAM}{asked['model']}" if self.is_computed else f"{asked['model']}@{asked['deployment']}"
         return Answer(key=self.key, source=source, values_bp=np.array(self.values_bp, dtype=np.float64))
@@ -65,7 +65,7 @@ class Record:
 
     @classmethod
     def decode(cls, content: bytes) -> Self:
-        """The record. `ValueError` names the damage; fields that a later version adds are no damage."""
+        """The record. `ValueError` names the damage; unknown fields of later versions are ignored."""
         try:
             facts = json.loads(content)
         except RecursionError:
@@ -81,7 +81,7 @@ def path_of(key: str) -> str:
 
 
 def records_in(folder: str, names: Iterable[str]) -> list[str]:
-    """Paths of the records among these names of a folder; any other file is none of ours."""
+    """Paths of the records among these names of a folder; other files are ignored."""
     return [path for name in names if RECORD.match(path := f"{folder}/{name}")]
 
 
@@ -104,7 +104,7 @@ def checked(key: str | None, content: bytes) -> Record:
 
 
 def decoded(key: str | None, content: bytes, what: str) -> Record | None:
-    """The same, but damage is reported on stderr and returns None."""
+    """The record as `checked` returns it; None if damaged, with a note on stderr."""
     try:
         return checked(key, content)
     except (ValueError, TypeError) as error:

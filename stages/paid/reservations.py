@@ -1,16 +1,17 @@
 """Reservations: numbered rights to send one request each, kept by day and month of the ledger.
 
 A reservation is the file `NNNN-0.json`. It is created only if its name is free and every lower number is taken, so a
-log is one order of all requests: what the lower reservations hold is known before one is made, and can only shrink. How
-a request ended is a second file, `NNNN-0.answered | refused | unknown | refunded`; only `refunded` (the request never
-left) stops counting. Nothing is ever deleted. A gap therefore means that a file was deleted by hand, and no reservation
-is made. Earlier versions used a refunded number again, as `NNNN-1.json` and so on; of these the latest attempt counts.
+log puts all requests in one order: what the lower reservations hold is known before one is made, and can only shrink.
+How a request ended is a second file, `NNNN-0.answered | refused | unknown | refunded`; only `refunded` (the request
+never left) stops counting. Nothing is ever deleted. A gap therefore means that a file was deleted by hand, and no
+reservation is made. Earlier versions reused a refunded number, as `NNNN-1.json` and so on; then the latest attempt
+counts.
 
 *Time*: a request counts on the UTC day on which it is reserved, or on the newest day in the ledger while the clocks of
-two machines are on two sides of midnight. Days that a fast clock ran ahead into are moved by `right_clock`: their
-reservations count on the day it names, and again if that day comes.
+two machines disagree around midnight. `right_clock` moves the requests that a fast clock put on future days: they count
+on the day that it runs, and again if the future day comes.
 *Errors*: `BudgetStop` (exit 4) on a gap, on a reservation whose content is needed and cannot be read, and while the
-ledger holds requests of days that have not come.
+ledger holds requests of future days.
 *Source*: exclusive create as the atomic step (POSIX link(2); `ifGenerationMatch=0` in a bucket).
 """
 
@@ -68,7 +69,7 @@ class ReservationLog:
         self._notes: dict[str, dict[str, Any]] = {}
 
     def taken(self) -> dict[int, Taken]:
-        """Every number that was ever taken, from one listing; a gap is checked again before it counts as one."""
+        """Every number that was ever taken, from one listing; a gap is checked again before it is reported."""
         log = _read(self.objects.names(self.folder))
         for number in sorted(set(range(max(log, default=-1) + 1)) - set(log)):
             if self.objects.read(f"{self.folder}/{number:04d}-0.json") is None:
@@ -86,15 +87,15 @@ class ReservationLog:
         return name if self.objects.create(f"{self.folder}/{name}.json", content) else None
 
     def settle(self, name: str, state: str, content: bytes) -> None:
-        """Record how its request ended; the first record counts. One lost in a power cut leaves it counted."""
+        """Record how its request ended; the first record counts. A reservation without a record counts as sent."""
         if state not in SETTLED:
             raise ValueError(state)
         self.objects.create(f"{self.folder}/{name}.{state}", content, durable=False)
 
     def notes(self, taken: Mapping[int, Taken]) -> list[dict[str, Any]]:
-        """The contents of the reservations that count, with the ends of their requests; each file is read once.
+        """The contents of the reservations that count, with how their requests ended; each file is read once.
 
-        `reserved` are the units that were held, of which the service may have counted more.
+        `reserved` are the units reserved; the service may have counted more.
         """
         counted = [
             (f"{self.folder}/{n:04d}-{one.attempt}", one.state) for n, one in taken.items() if one.state != FREED
@@ -188,16 +189,16 @@ class Days:
         return days_begun(self.objects)
 
     def moved(self) -> list[tuple[str, str]]:
-        """Days that count another day's requests, and those other days."""
+        """Pairs of a day and the later day whose requests count on it too."""
         return [(to, of) for to, _, of in (name.partition("--") for name in self.objects.names(MOVED))]
 
     def in_month(self, month: str) -> list[str]:
-        """Every day whose requests count in a month: its own, and those that a fast clock ran ahead into from it."""
+        """Every day whose requests count in a month: its own, and later days that were moved into it."""
         moved = [of for to, of in self.moved() if to.startswith(month) and not of.startswith(month)]
         return [*(day for day in self.begun() if day.startswith(month)), *moved]
 
     def right_clock(self, run: str) -> dict[str, int]:
-        """Count the requests of days ahead of the clock on today; how many, by day."""
+        """Count the requests of days ahead of the clock on today; their number by day."""
         today = self.clock.now().date().isoformat()
         ahead = {day: held(self.of(day).taken()) for day in self._ahead(self.begun())}
         for day, count in ahead.items():
@@ -210,7 +211,7 @@ class Days:
         return (self.clock.now() + CLOCK_SKEW).date().isoformat()
 
     def _ahead(self, days: list[str]) -> list[str]:
-        """Those of these days that are beyond this machine's clock, hold counted requests and were not moved."""
+        """The days that are ahead of this machine's clock, hold counted requests and were not moved."""
         ahead = [day for day in days if day > self._latest()]
         moved = {of for _, of in self.moved()} if ahead else set()
         return [day for day in ahead if day not in moved and held(self.of(day).taken())]

@@ -1,7 +1,7 @@
 """Checks of a raw response: the shapes of its lists, how long to wait, and the service's time.
 
-The SDK puts a reply into a data frame, where a single number fills a whole column and `true` becomes 1. So the lists
-are checked here, before that.
+The SDK puts a reply into a data frame, where a single number fills a whole column and `true` becomes 1. The lists are
+therefore checked before that.
 
 *Shapes*: a reply's lists hold one number per series and step. *Units*: seconds.
 *Errors*: `UnreadableAnswer`, naming the field and what it holds.
@@ -25,7 +25,7 @@ class UnreadableAnswer(Exception):
 
 
 def require_lists(body: Any, asked: Sequence[Asked]) -> None:
-    """The mean and every interval bound must hold exactly one finite number per question and step."""
+    """Refuse a reply whose mean or interval bounds do not hold one finite number per question and step."""
     body = body.get("data", body) if isinstance(body, dict) else body  # as the SDK unwraps it
     if not isinstance(body, dict):
         raise UnreadableAnswer(f"the reply is {_kind(body)}, not an object")

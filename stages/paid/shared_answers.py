@@ -1,11 +1,11 @@
 """Answers on DVC's default remote, and rescued answers that the store could not take.
 
-On the remote the first sound record of a key counts. A damaged record is copied into the remote's `quarantine/`, which
-everybody can list, and keeps its name until a machine with a sound copy replaces it. A record that was dropped here is
-replaced by its successor in the same way. A remote that fails is not used for the rest of the run, or stops the run
-(`must_share`); one that takes no answers, as where it may only be read, is still read.
+On the remote the first sound record of a key counts. A damaged record is copied into the remote's `quarantine/` and
+keeps its name until a machine with a sound copy replaces it. A record that was dropped here is replaced by its
+successor in the same way. A remote that fails is not used for the rest of the run, or stops the run (`must_share`). A
+read-only remote is still read.
 
-Rescued answers were paid and could not be written to the store. They are kept in the first other folder that takes
+Rescued answers were paid but could not be written to the store. They are kept in the first other folder that takes
 them: one file per request, whose lines are complete records, each with its own sha256. A folder outside the store
 belongs to one user, is closed to others, and is named after the store, so no other store uses its files.
 """
@@ -25,14 +25,14 @@ from stages.io.terminal import say_aside
 from stages.paid.records import Dropped, Record, decoded, key_of, path_of, records_in
 
 T = TypeVar("T")
-RACES = 5  # attempts against others who mend the same record
+RACES = 5  # attempts while other machines mend the same record
 SET_ASIDE = re.compile(r"^([0-9a-f]{32})-[0-9a-f]{8}\.json$")
 
 
 class SharedAnswers:
     """Records by key on the remote; none without a remote, or after it has failed.
 
-    `on_damage` is called with the key of a damaged record, once, by one of all the machines that find it.
+    `on_damage` is called with the key of a damaged record, only on the first machine that finds it.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class SharedAnswers:
 
     def read(self, names: list[str]) -> dict[str, bytes]:
         """The contents of those that exist."""
-        return self.ask(lambda objects: objects.read_many(names), {}) if names else {}
+        return self.try_read(lambda objects: objects.read_many(names), {}) if names else {}
 
     def put(self, record: Record) -> Record | None:
-        """The record that counts on the remote from now on; None if it could not be shared."""
-        return self.tell(lambda objects: self._first(objects, record), None)
+        """Share a record; the one that counts on the remote from now on, or None if it could not be shared."""
+        return self.try_write(lambda objects: self._first(objects, record), None)
 
     def _first(self, objects: ObjectStore, record: Record) -> Record:
         name, content = path_of(record.key), record.encode()
@@ -83,7 +83,7 @@ class SharedAnswers:
         raise StoreUnreachable(f"{name} can be neither written nor read there")
 
     def set_aside(self) -> list[str]:
-        """The keys whose record was damaged at some time; it may be mended by now."""
+        """The keys whose record was ever damaged, mended or not."""
         return sorted({match[1] for match in map(SET_ASIDE.match, self._names("quarantine")) if match})
 
     def damaged(self) -> Iterator[str]:
@@ -96,7 +96,7 @@ class SharedAnswers:
 
     def _names(self, folder: str) -> list[str]:
         nothing: list[str] = []
-        return self.ask(lambda objects: objects.names(folder), nothing)
+        return self.try_read(lambda objects: objects.names(folder), nothing)
 
     def _sound(self, name: str, content: bytes) -> Record | None:
         """The record; None for one that was dropped, and for a damaged one, which is reported and set aside."""
@@ -117,29 +117,29 @@ class SharedAnswers:
         if self.on_damage is not None and self.objects.create(f"{aside}.met", uuid.uuid4().hex.encode()):
             self.on_damage(key)
 
-    def ask(self, ask: Callable[[ObjectStore], T], otherwise: T) -> T:
-        """The result of `ask` on the remote, or `otherwise`. A remote that fails is not asked again."""
+    def try_read(self, read: Callable[[ObjectStore], T], otherwise: T) -> T:
+        """The result of `read` on the remote, or `otherwise`. A remote that fails is not used again."""
         if self.objects is None:
             return otherwise
         try:
-            return ask(self.objects)
+            return read(self.objects)
         except (OSError, PipelineError) as error:
             self.objects = None
-            self._go_on_without(error, "this run continues with the local answers")
+            self._report_failure(error, "this run continues with the local answers")
             return otherwise
 
-    def tell(self, tell: Callable[[ObjectStore], T], otherwise: T) -> T:
-        """The same for what writes. A remote that takes nothing is sent nothing more."""
+    def try_write(self, write: Callable[[ObjectStore], T], otherwise: T) -> T:
+        """The result of `write` on the remote, or `otherwise`. A remote that fails is not written to again."""
         if self.objects is None or not self.takes:
             return otherwise
         try:
-            return tell(self.objects)
+            return write(self.objects)
         except (OSError, PipelineError) as error:
             self.takes = False
-            self._go_on_without(error, "this run still reads it, and a later one shares what is left")
+            self._report_failure(error, "this run still reads it, and a later one shares what is left")
             return otherwise
 
-    def _go_on_without(self, error: Exception, how: str) -> None:
+    def _report_failure(self, error: Exception, how: str) -> None:
         failure = f"the DVC remote does not share answers now ({error})"
         if self.must_share:
             raise BudgetStop(
@@ -153,7 +153,7 @@ INSIDE = "rescued"
 
 
 class Rescue:
-    """Folders in the order in which they are tried: one in the store, then those `outside` it."""
+    """The folders for rescued answers, in order of preference: one in the store, then those `outside` it."""
 
     def __init__(self, store: LocalStore, outside: Sequence[Path] = ()) -> None:
         self.inside = store.root / INSIDE
@@ -174,7 +174,7 @@ class Rescue:
         raise ConfigurationError(" ".join(reasons))
 
     def waiting(self) -> Iterator[tuple[Path, list[bytes]]]:
-        """Every file that waits, with its lines."""
+        """Every file of rescued answers, with its lines."""
         for folder in (self.inside, *(folder for folder in self.outside if _is_mine(folder))):
             for name in LocalStore(folder).names(""):
                 content = LocalStore(folder).read(name) if name.endswith(".jsonl") else None

@@ -130,7 +130,7 @@ class TimeGPT:
 
 
 class _ReservingClient(NixtlaClient):
-    """The SDK's client, which cannot send without a reservation, nor wait or read without limit.
+    """The SDK's client, which sends only under a reservation, and waits and reads within limits.
 
     `inspect` gets the body of a successful response before the SDK does; `reply` and `pause_sec` are of the latest
     response.
@@ -156,7 +156,7 @@ class _ReservingClient(NixtlaClient):
         return self._deadline.limit(client)
 
     def _encode_payload(self, payload: dict[str, Any], *args: Any, **kwargs: Any) -> tuple[bytes, dict[str, str]]:
-        """The request body, without the start of the clock unless the question tells it."""
+        """The request body, without the start of the clock unless `tells_start`."""
         if not self.tells_start:
             payload.get("series", {}).pop(START, None)
         content: tuple[bytes, dict[str, str]] = super()._encode_payload(payload, *args, **kwargs)

@@ -24,7 +24,7 @@ TOKENS = ("input_tokens", "output_tokens", "finetune_tokens")
 
 @dataclass(frozen=True)
 class Units:
-    """What one or more requests count as."""
+    """What one or more requests cost."""
 
     requests: int = 0
     input_tokens: int = 0
@@ -46,7 +46,7 @@ class Units:
 
 
 def parse_units(document: Mapping[str, Any]) -> Units:
-    """The opposite of `Units.document`. *Errors*: `ValueError` and the like."""
+    """The units in a document of `Units.document`. *Errors*: `ValueError` and the like."""
     units = Units(**{**document, "money": Decimal(document["money"])})
     if not all(type(value) is int and value >= 0 for value in _values(units)[:-1]) or not units.money >= 0:
         raise ValueError(f"{document} are no units")

@@ -81,7 +81,7 @@ class ProgramParams(Section, section="forecaster", partial=True):
 
 
 class LocalParams(LocalWindows, ProgramParams, partial=True):
-    """What may answer on this machine whoever is asked: the windows of the local forecasters, and a program."""
+    """What may answer on this machine, for any asked forecaster: the windows of the local ones, and a program."""
 
 
 def local_spec(name: str, windows: LocalWindows) -> ModelSpec:
@@ -172,7 +172,7 @@ class ForecasterParams(LocalParams):
 
     @property
     def is_paid(self) -> bool:
-        """Whether answers are bought from a service; all others are made on this machine for nothing."""
+        """Whether answers are bought from a service; all others are made on this machine free of charge."""
         return self.base_url is not None
 
     @property

@@ -12,7 +12,7 @@ Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 class ChooseCalibration(Closed):
-    """How one calibration method is proposed: the lowest loss, or the simplest within so many standard errors of it."""
+    """How a calibration method is proposed: lowest loss, or the simplest method within `within_se` standard errors."""
 
     by: Literal["crps_bp", "interval_score_50_bp", "interval_score_90_bp"]
     within_se: Annotated[float, Field(ge=0, le=1_000)]

@@ -121,13 +121,13 @@ def artificial_symbols_have_a_market(study: StageStudy) -> Iterator[str]:
         yield from _without("source.synthetic", tables, "universe", set(study.universe.all_symbols))
 
 
-def whoever_trades_has_costs(study: StageStudy) -> Iterator[str]:
+def traded_symbols_have_costs(study: StageStudy) -> Iterator[str]:
     """Every whitelisted symbol has a spread and a tick size."""
     tables = {name: getattr(study.costs, name) for name in ("half_spread_ticks", "tick_size")}
     yield from _without("costs", tables, "universe.whitelist", set(study.universe.whitelist))
 
 
-def what_is_named_exists(study: StageStudy) -> Iterator[str]:
+def named_values_exist(study: StageStudy) -> Iterator[str]:
     """Rule, grid, verdict and questions use only horizons, histories, methods and features that are asked or built.
 
     Symbols with a horizon or thresholds of their own are symbols of the study.
@@ -174,7 +174,7 @@ def horizons_end_by_the_close(study: StageStudy) -> Iterator[str]:
 
 
 def volatility_is_known(study: StageStudy) -> Iterator[str]:
-    """Where corrections are scaled by volatility, every snapshot comes behind the bars that it needs."""
+    """Where corrections are scaled by volatility, every snapshot is late enough for it to be known."""
     features, calibration = study.features, study.calibration
     if calibration.scale == "none" or calibration.method == "identity":
         return
@@ -191,7 +191,7 @@ def volatility_is_known(study: StageStudy) -> Iterator[str]:
 
 
 def corrections_have_a_past(study: StageStudy) -> Iterator[str]:
-    """All symbols and clock times together may reach the outcomes that a correction needs, so answers are of use."""
+    """The window can hold as many outcomes, over all symbols and clock times, as a correction needs."""
     calibration = study.calibration
     a_session = len(study.universe.symbols) * study.requests.snapshots_a_session
     most, needed = calibration.window_sessions * a_session, calibration.outcomes_needed
@@ -204,8 +204,8 @@ def corrections_have_a_past(study: StageStudy) -> Iterator[str]:
         )
 
 
-def where_money_decides_something_trades(study: StageStudy) -> Iterator[str]:
-    """A rule that trades nothing earns nothing on both sides, however many answers are bought."""
+def the_judged_rule_trades(study: StageStudy) -> Iterator[str]:
+    """Where money decides, some symbol may trade; otherwise both sides earn nothing."""
     if study.worth.decide_by == "money" and not study.universe.whitelist:
         yield (
             "worth.decide_by: money compares what the rule earns, but universe.whitelist is [], so nothing trades: "
@@ -213,8 +213,8 @@ def where_money_decides_something_trades(study: StageStudy) -> Iterator[str]:
         )
 
 
-def a_free_forecast_is_left(study: StageStudy) -> Iterator[str]:
-    """A candidate of the free mix is not the asked forecaster, which would be compared with itself."""
+def another_candidate_is_left(study: StageStudy) -> Iterator[str]:
+    """A candidate other than the asked forecaster is left, since the free mix that it is compared with excludes it."""
     if set(study.worth.candidates) == {study.forecaster.name}:
         yield (
             f"worth.candidates {list(study.worth.candidates)} names only the asked forecaster, which is no part of the "
@@ -234,8 +234,8 @@ def a_candidate_program_is_stated(study: StageStudy) -> Iterator[str]:
 
 RULES = (
     artificial_symbols_have_a_market,
-    whoever_trades_has_costs,
-    what_is_named_exists,
+    traded_symbols_have_costs,
+    named_values_exist,
     volatility_is_built,
     horizons_end_by_the_close,
     volatility_is_known,
@@ -243,8 +243,8 @@ RULES = (
     holdout_lies_in_the_record,
     the_stated_history_is_asked,
     the_walk_forward_has_a_fold,
-    where_money_decides_something_trades,
-    a_free_forecast_is_left,
+    the_judged_rule_trades,
+    another_candidate_is_left,
     a_candidate_program_is_stated,
 )
 

@@ -42,7 +42,7 @@ def check_symbols(  # noqa: PLR0913, PLR0917  # deliveries, and all that they ar
 
 
 def excuses(found: Mapping[str, Checked], quality: QualityParams) -> dict[str, Others]:
-    """The others' moves, for each symbol that has suspect bars and is to be checked again."""
+    """The others' moves, for each symbol whose suspect bars must be checked again."""
     extremes = {symbol: one.extremes for symbol, one in found.items()}
     if len(found) < 2 or not any(one.suspects or one.suspect_wicks for one in extremes.values()):
         return {}
@@ -52,7 +52,7 @@ def excuses(found: Mapping[str, Checked], quality: QualityParams) -> dict[str, O
 def check_labels(
     checked: Mapping[str, Checked], dialect: DialectParams, calendar: pl.DataFrame, quality: QualityParams
 ) -> dict[str, Checked]:
-    """The same symbols after check TS5, which fails those whose stamps contradict params, together or alone."""
+    """The symbols after check TS5, which fails those whose stamps contradict params, jointly or one by one."""
 
     def read(symbols: Iterable[str]) -> LabelReading:
         evidence = [found for symbol in symbols if (found := checked[symbol].evidence) is not None]
@@ -66,7 +66,7 @@ def check_labels(
         if check.evidence is None:
             continue
         wrong = contradiction(source, dialect, quality)
-        if not wrong and len(checked) > 1:  # each symbol alone: among many, one would contradict by chance
+        if not wrong and len(checked) > 1:  # log(n) more nats alone: among n symbols one contradicts by chance
             wrong = contradiction(read([symbol]), dialect, quality, log(len(checked)))
         result[symbol] = replace(
             check,
@@ -79,7 +79,7 @@ def check_labels(
 
 
 def among_others(checked: Mapping[str, Checked], quality: QualityParams) -> dict[str, Checked]:
-    """The findings of each symbol with those that need the others: unlisted halts."""
+    """The findings of each symbol with its unlisted halts, which only the other symbols show."""
     silences = {symbol: check.silence for symbol, check in checked.items() if check.failure is None}
     result = dict(checked)
     for symbol, halts in unlisted_halts(silences, quality).items():

@@ -48,9 +48,9 @@ def longest_runs(runs: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
 
 
 def odd_run(least: int, usual: str) -> pl.Expr:
-    """How many repeated bars in a row are odd: `least`, or more for a symbol whose bars often repeat.
+    """The length of an odd run of repeated bars: `least`, or more for a symbol whose bars often repeat.
 
-    On the first session the usual length is unknown, so more are needed there too.
+    In the first session the usual length is unknown and counts as `least`.
     """
     return pl.max_horizontal(pl.lit(least), (TIMES_USUAL * pl.col(usual)).fill_null(TIMES_USUAL * least))
 
@@ -58,7 +58,7 @@ def odd_run(least: int, usual: str) -> pl.Expr:
 def broken_rules(quality: QualityParams) -> dict[str, pl.Expr]:
     """Rules that can be judged at any minute, by their reason, in order of priority.
 
-    Quiet minutes may come in a row, so that many missing minutes do not make a morning incomplete.
+    Quiet minutes may come in a row, so a few of them do not make a morning incomplete.
     """
     incomplete = pl.col("completeness") < quality.min_session_completeness
     many = pl.col("n_missing") > quality.quiet_max_min

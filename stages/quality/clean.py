@@ -78,11 +78,11 @@ def past_values(
 
 
 TODAY_BARS, TODAY_MIN_BARS = 30, 5
-BODIES = 3  # a wick of three bodies is normal, however calm the minutes before were
+BODIES = 3  # a wick of three bodies is normal even after calm minutes
 
 
 def judge_wicks(bars: pl.DataFrame, quality: QualityParams, others: Others = NOBODY) -> tuple[set[Place], list[Place]]:
-    """Rows and sides (1 the high, -1 the low) to be cut, beyond their limit; and those that other symbols may excuse.
+    """Rows and sides (1 the high, -1 the low) of wicks to cut; and all beyond their limit, which others may excuse.
 
     *Tables*: the complete grid in order, with `sound`.
     """

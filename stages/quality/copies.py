@@ -19,13 +19,13 @@ from stages.tables.market import PRICES
 
 LEAST_EQUAL = 20  # rows: with few prices and round volumes some are equal by chance
 SAMPLE_MINUTES = 24  # between sampled minutes when symbols are compared: 16 a session
-LEAST_SAMPLED = 4  # equal sampled rows of a session that are no chance
-FACTORS = np.random.default_rng(0).integers(0, 2**63, 6, np.uint64) * np.uint64(2) + np.uint64(1)  # odd: no bit is lost
+LEAST_SAMPLED = 4  # equal sampled rows of a session that are not chance
+FACTORS = np.random.default_rng(0).integers(0, 2**63, 6, np.uint64) * np.uint64(2) + np.uint64(1)  # odd: one-to-one
 Prints = NDArray[np.uint32]
 
 
 def copied_sessions(bars: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
-    """`session, copied_from, TS8`: the earlier session with most rows in common, and their number.
+    """`session, copied_from, TS8`: the earlier session with the most rows in common, and their number.
 
     Only sessions that share at least `quality.copy_min_share` of their rows are listed.
     """
@@ -75,7 +75,7 @@ def row_prints(bars: pl.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.uint64
 
 
 def copied_symbols(prints: Mapping[str, Prints]) -> dict[tuple[str, str], list[int]]:
-    """Pairs of symbols with the same bars, with the numbers of these sessions."""
+    """Pairs of symbols with the same bars -> the numbers of the sessions in which they are the same."""
     symbols = sorted(prints)
     if len(symbols) < 2:
         return {}

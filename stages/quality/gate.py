@@ -63,7 +63,7 @@ class Checked:
 
     @property
     def expected(self) -> pl.DataFrame:
-        """The sessions in which there was trading; all of them where there was in none."""
+        """The sessions that were not halted throughout; all of them if every one was."""
         traded = self.days.filter(pl.col("reason").ne_missing(HALTED))
         return self.days if traded.is_empty() else traded
 

@@ -1,4 +1,4 @@
-"""Halts: minutes in which trading was stopped. No bar is missing there, and nothing may be asked or traded.
+"""Halts: minutes in which trading was stopped. They owe no bar, and nothing may be asked or traded in them.
 
 *Tables*: `Halts` of one symbol, including those of the whole market. The user lists halts (`quality.halts`); a halt
 that only the other symbols show (`gaps`) is kept if `quality.unlisted_halts` says so.
@@ -19,10 +19,8 @@ UNLISTED = "the other symbols traded (quality.unlisted_halts)"
 
 def halts_of(symbol: str, halts: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
     """The halts of one symbol in the span of a calendar."""
-    begun, not_over = (
-        pl.col("halted_at") < calendar["close_utc"].max(),
-        pl.col("resumed_at") > calendar["open_utc"].min(),
-    )
+    begun = pl.col("halted_at") < calendar["close_utc"].max()
+    not_over = pl.col("resumed_at") > calendar["open_utc"].min()
     return halts.filter(pl.col("symbol").is_in([EVERYBODY, symbol]) & begun & not_over)
 
 

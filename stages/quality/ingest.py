@@ -24,9 +24,8 @@ from stages.tables.market import NEW_YORK, PRICES, REGULAR_CLOSE, REGULAR_OPEN
 NUMBERS = (*PRICES, "volume")
 COLUMNS = ("ts", *NUMBERS)
 DAY = timedelta(days=1)
-SHARED = pl.col("ts").eq_missing(pl.col("ts").shift(1)) | pl.col("ts").eq_missing(
-    pl.col("ts").shift(-1)
-)  # of sorted rows
+# Of sorted rows, those with the stamp of the row before or after.
+SHARED = pl.any_horizontal(pl.col("ts").eq_missing(pl.col("ts").shift(step)) for step in (1, -1))
 MOST = 0.5  # of all
 ALL_HOURS_ROWS = 10  # rows outside regular hours on most full sessions: such a feed also continues after an early close
 A_SECOND: dict[Literal["s", "ms", "us", "ns"], float] = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
@@ -71,7 +70,9 @@ def ingest(named: pl.DataFrame, stamped: pl.DataFrame, dialect: DialectParams, c
     regular, outside = placed.drop_nulls("session"), placed.filter(pl.col("session").is_null()).drop("session")
     if regular.is_empty():
         raise HardFailure(
-            "TS7", f"no row is in a session: {_extent(named)}; correct universe.first_session or source.unit."
+            "TS7",
+            f"no row is in a session: the rows run from {named['ts'].min()!s} to {named['ts'].max()!s}; correct "
+            "universe.first_session or source.unit.",
         )
     return Ingested(
         rows=regular.filter(~SHARED).drop("session"),
@@ -91,7 +92,7 @@ def ingest(named: pl.DataFrame, stamped: pl.DataFrame, dialect: DialectParams, c
 
 def as_labelled(symbol: str, delivered: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame) -> pl.DataFrame:
     """Rows of the span in our columns and UTC, with the vendor's label: for the inspection of a new source."""
-    return _in_utc(_typed(_named(symbol, delivered, dialect), dialect), dialect, calendar)
+    return _in_utc(in_our_columns(symbol, delivered, dialect), dialect, calendar)
 
 
 def in_our_columns(symbol: str, delivered: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
@@ -100,7 +101,7 @@ def in_our_columns(symbol: str, delivered: pl.DataFrame, dialect: DialectParams)
 
 
 def _named(symbol: str, delivered: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
-    """Our columns under our names, with the `ticker` of each row where the symbol was renamed."""
+    """Our columns under our names, with the `ticker` of each row if the symbol was renamed."""
     if delivered.is_empty():
         raise HardFailure("SCH1", "the file holds no rows: get it again, or remove the symbol from universe.symbols.")
     aliases = {theirs.replace("{symbol}", symbol): ours for theirs, ours in dialect.aliases.items()}
@@ -138,9 +139,8 @@ def _typed(named: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
     stamps = _stamps(named["ts"], dialect)
     if nulls := stamps.null_count():
         raise HardFailure("SCH1", f"column 'ts' is empty in {count(nulls, 'row')}: repair them at the source.")
-    widened = named.with_columns(
-        stamps, pl.selectors.by_dtype(pl.Float32).cast(pl.String)
-    )  # 187.43, not 187.42999267578125
+    # A float32 is read as its text: 187.43, not 187.42999267578125.
+    widened = named.with_columns(stamps, pl.selectors.by_dtype(pl.Float32).cast(pl.String))
     numbers = widened.with_columns(pl.col(NUMBERS).cast(pl.Float64, strict=False))
     return numbers if dialect.price_scale == 1 else numbers.with_columns(pl.col(PRICES) / _units(dialect.price_scale))
 
@@ -163,7 +163,7 @@ def _stamps(stamps: pl.Series, dialect: DialectParams) -> pl.Series:
 
 
 def _likely_unit(count: int | None) -> str:
-    """The unit for which a count since 1970 falls into our time, as text."""
+    """A hint at the unit in which a count since 1970 is a date of our time; empty if there is none."""
     likely = [unit for unit, a_second in A_SECOND.items() if 2e8 < (count or 0) / a_second < 4e9]
     return f"; as {likely[0]} it is {pl.from_epoch(pl.Series([count]), time_unit=likely[0])[0]} UTC" if likely else ""
 
@@ -175,7 +175,7 @@ def _units(price_scale: float) -> float:
 
 
 def _by_its_name(symbol: str, stamped: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
-    """The rows under the symbol's name on their day in New York, older names first; others are dropped."""
+    """The rows that carry the symbol's name of their day in New York, older names first; others are dropped."""
     if not dialect.renames:
         return stamped
     name = ticker_on(pl.col("ts").dt.convert_time_zone(NEW_YORK).dt.date(), symbol, dialect.renames)
@@ -187,14 +187,14 @@ def _by_its_name(symbol: str, stamped: pl.DataFrame, dialect: DialectParams) -> 
 
 
 def _in_utc(typed: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame) -> pl.DataFrame:
-    """Rows of days from the first to the last of the study in New York, `ts` in UTC microseconds as it is labelled."""
+    """Rows from the study's first to its last day in New York; `ts` in UTC microseconds, with the vendor's label."""
     unit, zone = typed.schema["ts"].time_unit, typed.schema["ts"].time_zone  # type: ignore[attr-defined]
     if zone is None and dialect.zone is None:
         raise HardFailure("SCH2", f"the stamps have no time zone, first {typed['ts'][0]}: state it in source.zone.")
     ticks = pl.col("ts").to_physical()  # integers, so that any date can be compared
     first, last = calendar["open_utc"].dt.epoch(unit)[0], calendar["close_utc"].dt.epoch(unit)[-1]
     day, minute = DAY // timedelta(microseconds=1) * PER_MICROSECOND[unit], 60_000_000 * PER_MICROSECOND[unit]
-    # local times that a clock change makes ambiguous are in no session: such rows are dropped
+    # Local times that a clock change makes ambiguous are in no session, so their rows are dropped.
     aware = (
         pl.col("ts") if zone else pl.col("ts").dt.replace_time_zone(dialect.zone, ambiguous="null", non_existent="null")
     )
@@ -289,7 +289,3 @@ def _auction_rows(outside: pl.DataFrame, calendar: pl.DataFrame) -> int:
     beside = [*(calendar["open_utc"] - timedelta(minutes=1)), *calendar["close_utc"]]
     prints = outside.filter(pl.col("high") == pl.col("low"))
     return prints.filter(pl.col("ts").is_in(beside)).height
-
-
-def _extent(named: pl.DataFrame) -> str:
-    return f"the rows run from {named['ts'].min()!s} to {named['ts'].max()!s}"

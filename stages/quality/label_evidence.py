@@ -33,7 +33,7 @@ from stages.quality.label_signs import (
 
 SIGNS = {"rows": 3.0, "ranges": 1.5, "prints": 1.5, "volume": 3.0}  # most nats of a session
 REGULAR_SPAN = 395  # a longer session holds more than regular hours
-STEP = 3.0 / 120  # nats: the precision in which evidence is stored
+STEP = 3.0 / 120  # nats: the precision of stored evidence
 
 
 @dataclass(frozen=True)

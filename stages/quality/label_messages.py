@@ -20,7 +20,7 @@ def contradiction(
 ) -> HardFailure | None:
     """The hard failure if the bars show with enough confidence that label or zone differ from the stated ones.
 
-    They may do so without telling which minute is the first: hours off, or one of two that are both wrong.
+    The first minute itself may stay unknown, for instance if both candidates for it are wrong.
     """
     declared = int(dialect.bar_label == "end")
     wrong = [one for one in reading.stretches if one.offset_min != declared]
@@ -39,7 +39,7 @@ def contradiction(
 
 
 def undecided(reading: LabelReading, dialect: DialectParams, quality: QualityParams) -> str:
-    """Why the bars do not show the label, and what to do; empty where they do."""
+    """Why the bars do not show the label, and what to do; empty if they do."""
     if reading.is_decided(quality.label_min_confidence, quality.label_min_sessions):
         return ""
     return (

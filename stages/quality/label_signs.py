@@ -1,13 +1,14 @@
 """Signs of the label: which minute a stamp names, in nats; sessions x candidates, in minutes from the open.
 
-- `by_rows`: where a file holds regular hours only, the first and the last row; an extra row of an auction at either end
-makes two candidates equal - `by_ranges`: a minute of trading has a wide range; the row before the first one (an
-auction, or the minute before the open) does not - `by_prints`: a row without any range is an auction, whatever its
-volume; a busy row with a range is a minute - `by_volume`: the minute in which trading becomes busy, and the one in
-which it ends; by whole hours, `by_hours` - `by_clock`: orders are sent on round minutes, so minutes at :00, :05 and so
-on have more trades
+- `by_rows`: the first and the last row of a file of regular hours; an auction row at either end makes two candidates
+  equal
+- `by_ranges`: a minute of trading has a wide range; the row before the first minute (an auction, or the minute before
+  the open) does not
+- `by_prints`: a row without any range is an auction, whatever its volume; a busy row with a range is a minute
+- `by_volume`: the minute in which trading becomes busy, and the one in which it ends; `by_hours` by whole hours
+- `by_clock`: orders are sent on round minutes, so minutes at :00, :05 and so on have more trades
 
-Values are log likelihood ratios up to a constant of the session; where a row is missing, the value is 0.
+Values are log likelihood ratios up to a constant of the session; a missing row gives 0.
 
 *Time*: a session is judged by its own bars; what is usual (how thin, how often a bar has no range) comes from the span.
 *Source*: odds near those of real feeds with known labels. The row before the first minute is wider than it in 0 to 7 %
@@ -28,11 +29,11 @@ Matrix = TypeVar("Matrix", Array, Marks)
 HOURS, SHIFTS = np.arange(-6, 7), np.arange(-5, 7)  # five minutes early under start labels, late under end labels
 CANDIDATES = (60 * HOURS[:, None] + SHIFTS).ravel()
 SESSION_NATS = 3.0
-CLOSING_NATS = 1.0  # of the volume after the close, which dies down slowly in some names
+CLOSING_NATS = 1.0  # of the volume after the close, which falls slowly in some symbols
 FULL, BEFORE, WIDTH = 390, 410, 1206  # minutes: of a full session, kept before its open, kept in all
 AROUND = (-45, 435)  # minutes from the open that signs of one hour look at
 ROUNDING = 1e-12  # of steps that are all the same
-RARE = 0.05  # share of bars that moved without volume, above which such a bar is no mark of the first candle
+RARE = 0.05  # largest share of bars that moved without volume at which such a bar marks the first candle
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Minutes:
         return median(self.at(self.volume, 8, 28))
 
     def moved(self, hours: int) -> "Minutes":
-        """The same minutes around a session that would begin so many hours later."""
+        """The minutes around a session that begins this many hours later."""
         first, last = (60 * hours + minute for minute in AROUND)
         spread, volume = self.at(self.range, first, last), self.at(self.volume, first, last)
         return Minutes(spread, volume, self.at(self.here, first, last), self.all_hours, -AROUND[0])
@@ -115,7 +116,7 @@ def by_ranges(minutes: Minutes) -> Array:
     level = minutes.level()
 
     def wider(j: int, probability: Array | float) -> Array:
-        """Whether minute j is wider than the one after it, as it would be with this probability."""
+        """Log odds from whether minute j is wider than the next one, which has this probability."""
         one, other = minutes.row(minutes.range, j), minutes.row(minutes.range, j + 1)
         odds = np.where(one > other, np.log(2 * probability), np.where(one < other, np.log(2 - 2 * probability), 0.0))
         return np.asarray(odds, float)
@@ -141,7 +142,7 @@ def by_prints(minutes: Minutes) -> Array:
         return np.asarray(here, float) * min(float(np.log(0.5 / flat)), 2.4) / 2
 
     def whole(j: int) -> Array:
-        """Log odds against an auction where a row is as wide and busy as those that follow."""
+        """Log odds against an auction for a row that is as wide and busy as those after it."""
         following = np.nan_to_num(minutes.at(minutes.range, j + 1, j + 5)).mean(1)
         wide = minutes.row(minutes.range, j) > 0.6 * following
         return 1.25 * np.asarray(wide & (minutes.row(minutes.volume, j) > 0.75 * level), float)
@@ -188,7 +189,7 @@ def _inside(minutes: Minutes, busy: Marks, within: tuple[int, int], beyond: tupl
 
 
 def _auction(minutes: Minutes, mute: Marks, j: int) -> Array:
-    """The first minute holds the auction: it is clearly busier than the second."""
+    """Log odds that minute j is the first, which holds the auction and is clearly busier than the second."""
     first, second = minutes.row(minutes.volume, j), minutes.row(minutes.volume, j + 1)
     known = ~(minutes.row(mute, j) | minutes.row(mute, j + 1)) & (second > 0)
     return np.where(known, np.where(first > 1.5 * second, np.log(0.7 / 0.25), np.log(0.3 / 0.75)), 0.0)

@@ -59,10 +59,10 @@ class Stretch:
 
 @dataclass(frozen=True)
 class LabelReading:
-    """The result of a source: stretches in order of time, and their confidence.
+    """The reading of a source: stretches in order of time, and their confidence.
 
-    `label`, `shift_min` and `zone_hours` are those of most sessions: bars with this label, stamps so many minutes late
-    (negative: early), on a clock so many hours ahead of the zone in which they were read (negative: behind).
+    `label`, `shift_min` and `zone_hours` describe most sessions: the bars have this label, their stamps are `shift_min`
+    late (negative: early), and their clock is `zone_hours` ahead of the zone in which they were read.
     """
 
     stretches: tuple[Stretch, ...]
@@ -114,11 +114,11 @@ class LabelReading:
     def is_decided(
         self, min_confidence: float = MIN_CONFIDENCE, min_sessions: int = 1, against_nats: float = 0.0
     ) -> bool:
-        """Whether this is enough to stop a run, or to let it pass, with so many nats against it beforehand."""
+        """Whether this is enough to stop a run or let it pass, after subtracting `against_nats`."""
         return _confidence(self.nats - against_nats) >= min_confidence and self.sessions >= min_sessions
 
     def against(self, declared: int, against_nats: float = 0.0) -> float:
-        """The confidence that a label (0 start, 1 end) on a right clock is wrong, though another may be unknown."""
+        """The confidence that a label (0 start, 1 end) on a right clock is wrong, whichever else is right."""
         return _confidence(self.refuted[declared] - against_nats)
 
 
@@ -166,7 +166,7 @@ def _confidence(nats: float) -> float:
 def _leads(by_sign: Array, at: int) -> Array:
     """Nats by which a candidate leads each other one: the smaller of the sum by sessions and the sum by signs.
 
-    It vanishes where the rows say one thing and all other signs together another.
+    Against the other label it is at most 0 if all signs but the rows together contradict the rows.
     """
     nats = best_at_zero(by_sign.sum(0))
     signs = by_sign.sum(1)[:, at, None] - by_sign.sum(1)
@@ -178,7 +178,7 @@ def _leads(by_sign: Array, at: int) -> Array:
 
 
 def _other_label(at: int) -> int:
-    """The candidate of end labels for one of start labels, and the reverse; the same where it is neither."""
+    """The candidate of end labels for one of start labels, and the reverse; itself if it is neither."""
     offset = int(CANDIDATES[at])
     return {0: offset + 1, 1: offset - 1}.get(offset - 60 * round(offset / 60), offset)
 
@@ -191,7 +191,7 @@ def _clock(evidence: Sequence[LabelEvidence]) -> Array:
 
 
 def _runs(nats: Array) -> list[tuple[int, int, int]]:
-    """`begin, end, candidate` of the best split into runs, each new run at the cost of `SWITCH_NATS` (Viterbi)."""
+    """`begin, end, candidate` of the best split into runs (Viterbi); each new run costs `SWITCH_NATS`."""
     if not len(nats):
         return []
     score, came_from = np.zeros(nats.shape[1]), np.zeros(nats.shape, int)
@@ -227,7 +227,7 @@ def _stretches(
 
 
 def stamp(offset_min: int) -> str:
-    """The time of day in New York so many minutes after the open."""
+    """The time of day in New York this many minutes after the open."""
     return f"{(OPEN_MIN + offset_min) // 60 % 24:02d}:{(OPEN_MIN + offset_min) % 60:02d}"
 
 

@@ -1,10 +1,10 @@
 """Price levels: each bar is compared with the last believed price, and unsound levels are voided.
 
 A bar is unsound if its open or close is further from the believed price than the symbol's own past allows. It is void,
-and so is every later bar until the price returns. A session's first bar may be further away where
-`quality.corporate_actions` lists the move, where the other symbols moved too (or both), or where the move fits a split
-plus a normal overnight move. A session with more void bars in a row than may be missing fails. Its last close is
-believed from the next session on, unless it is beyond `quality.jump_ceiling_ratio`: then later sessions fail too.
+and so is every later bar until the price returns. A session's first bar may be further away if
+`quality.corporate_actions` lists the move, if the other symbols moved too (or both), or if the move fits a split plus a
+normal overnight move. A session with more void bars in a row than may be missing fails. Its last close is believed from
+the next session on, unless it is beyond `quality.jump_ceiling_ratio`: then later sessions fail too.
 
 *Tables*: `bars` is the complete grid in order, with `sound`: delivered, and not removed by another check.
 *Time*: a verdict on a bar uses bars up to it and other symbols in its minute; usual moves come from earlier sessions.
@@ -34,15 +34,13 @@ SMALL_SPLITS = tuple(Fraction(*pair) for pair in ((3, 2), (5, 2), (4, 3), (5, 3)
 
 @dataclass
 class Levels:
-    """Unsound grid rows; findings as `session, minute, kind, factor, split`; those that others may excuse; and rows
-    within a session at which a listed move came.
-    """
+    """The result of the scan."""
 
-    unsound: NDArray[np.bool_]
+    unsound: NDArray[np.bool_]  # by grid row
     runs: dict[int, int] = field(default_factory=dict)  # number of a session -> longest run of unsound bars
-    found: list[dict[str, Any]] = field(default_factory=list)
-    suspects: list[Place] = field(default_factory=list)
-    listed: list[int] = field(default_factory=list)
+    found: list[dict[str, Any]] = field(default_factory=list)  # `session, minute, kind, factor, split`
+    suspects: list[Place] = field(default_factory=list)  # large moves, which other symbols may excuse
+    listed: list[int] = field(default_factory=list)  # grid rows of listed moves within a session
 
     def by_session(self, calendar: pl.DataFrame) -> pl.DataFrame:
         """`session, PX4, level_run`: whether a split was found, and the longest run of unsound bars."""
@@ -54,9 +52,9 @@ class Levels:
 
 
 def likely_split(factor: float, tolerance: float, most: int) -> str | None:
-    """`4:1` for a price that fell to a quarter, `1:4` for one that rose fourfold; None where no usual ratio is near.
+    """`4:1` for a price that fell to a quarter, `1:4` for one that rose fourfold; None if no usual ratio is near.
 
-    Above 10:1 several ratios are near: a multiple of ten, or else of five, is likelier than the nearest.
+    Above 10:1 several ratios are near, and a multiple of ten, or else of five, is likelier than the nearest.
     """
     size = max(factor, 1 / factor)
     if size > 2 * most:
@@ -125,7 +123,7 @@ class _Scan:
             self.believed = max(self.believed, at)
             price, priced = self.closes[at - 1], int(self.day[at - 1])
             if self.step[at] > self.limit(at, price) and not self.excused(at, price, priced):
-                at = self.back(at, price)
+                at = self.void_until_return(at, price)
             at += 1
 
     def limit(self, at: int, price: float, ended: int | None = None) -> float:
@@ -142,7 +140,7 @@ class _Scan:
         return min(own + ROUNDING, self.ceiling)
 
     def night_scale(self, at: int) -> float:
-        """The usual overnight move before this session, or the daily one where it is larger: few nights show little.
+        """The usual overnight move before this session, or the daily one if larger, since a few nights show little.
 
         A move beyond the ceiling is a split or a fault, not a night.
         """
@@ -160,11 +158,11 @@ class _Scan:
         return float(max(*usual, self.quality.night_scale_floor_share))
 
     def excused(self, at: int, price: float, priced: int) -> bool:
-        """Whether the move from a price of session `priced` is listed, the market's or a split; tells which."""
+        """Whether the move from a price of session `priced` is listed, the market's or a split; adds the finding."""
         move, day = self.opens[at] - price, int(self.day[at])
         limit = self.limit(at, price)
         if (listed := self._listed(priced, day)) and self._near(at, price + listed, limit):
-            self._tell(at, "listed", price)
+            self._add_finding(at, "listed", price)
             self.levels.listed += [] if self.first[at] else [int(self.rows[at])]
             return True
         direction = 1 if self.closes[at] > price else -1
@@ -174,7 +172,7 @@ class _Scan:
         self.levels.suspects.append((int(self.rows[at]), 0))
         market = self._market(day)
         if listed and self._near(at, price + listed + market, limit):
-            self._tell(at, "listed", price)
+            self._add_finding(at, "listed", price)
             return True
         if self._near(at, price + market, limit) and self._near(at, price, self.ceiling):
             return True
@@ -183,14 +181,14 @@ class _Scan:
         moved = abs(self.closes[at] - self.opens[at])
         if split is None or moved > log(1 + self.quality.jump_floor_share) + ROUNDING:
             return False
-        self._tell(at, "split", price, split)
+        self._add_finding(at, "split", price, split)
         return True
 
-    def back(self, at: int, price: float) -> int:
-        """Void from this bar on; returns the next believed bar, or the number of bars."""
+    def void_until_return(self, at: int, price: float) -> int:
+        """Void all bars from this one until the price returns; the next believed bar, or the number of bars."""
         start, ended = at, int(self.day[at - 1])
         priced = ended
-        self._tell(at, "jump", price)
+        self._add_finding(at, "jump", price)
         while at < len(self.rows):
             end = int(np.searchsorted(self.day, self.day[at], "right"))
             levels = [price]
@@ -204,10 +202,10 @@ class _Scan:
             anchored = self.believed > end - start  # the very first bars may have been the wrong ones
             if not anchored or abs(self.closes[end - 1] - price) < self.ceiling:
                 price, self.believed, priced = self.closes[end - 1], max(self.believed, end), int(self.day[end - 1])
-            if end < len(self.rows) and self._opens_well(end, price, priced, ended := int(self.day[end - 1])):
+            if end < len(self.rows) and self._opens_at(end, price, priced, ended := int(self.day[end - 1])):
                 return end
             if end < len(self.rows):
-                self._tell(end, "jump", price)
+                self._add_finding(end, "jump", price)
             start = at = end
         return at
 
@@ -226,11 +224,11 @@ class _Scan:
             if away[one] <= self.limit(at + int(one), levels[0], ended):
                 yield at + int(one)
 
-    def _opens_well(self, at: int, price: float, priced: int, ended: int) -> bool:
+    def _opens_at(self, at: int, price: float, priced: int, ended: int) -> bool:
         return self._near(at, price, self.limit(at, price, ended)) or self.excused(at, price, priced)
 
     def _listed(self, priced: int, day: int) -> float:
-        """The listed move since the session of a price; within that session, the one that is listed for it."""
+        """The sum of the moves listed after session `priced` up to `day`; within one session, that of the session."""
         since, until = self.sessions[priced], self.sessions[day]
         return sum(log(factor) for on, factor in self.actions.items() if since < on <= until or since == on == until)
 
@@ -251,7 +249,7 @@ class _Scan:
             self.usual = NORMAL_CONSISTENCY * deviation
         return self.usual
 
-    def _tell(self, at: int, kind: str, price: float, split: str | None = None) -> None:
+    def _add_finding(self, at: int, kind: str, price: float, split: str | None = None) -> None:
         move = self.opens[at] if abs(self.opens[at] - price) > abs(self.closes[at] - price) else self.closes[at]
         finding = {"session": str(self.sessions[int(self.day[at])]), "minute": int(self.minutes[at]), "kind": kind}
         self.levels.found.append(finding | {"factor": float(f"{exp(min(move - price, 700)):.6g}"), "split": split})

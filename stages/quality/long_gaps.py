@@ -2,11 +2,11 @@
 
 If a symbol is silent while most others trade, it was halted or its own feed broke. If most others are silent too, the
 feed broke for all. Others count while they may trade: outside their listed halts, and up to a session after their last
-bar. Where there is none, the cause is unknown. A session without any bar is not a gap, and neither is a listed halt.
+bar. If none counts, the cause is unknown. A session without any bar is not a gap, and neither is a listed halt.
 
-*Time*: the kind of a gap is determined afterwards and changes nothing. What `quality.unlisted_halts: keep` keeps is
-decided minute by minute: once a gap has the longest allowed length, each further minute is halted if the others traded
-in more than `quality.halt_min_trading_share` of the gap before it.
+*Time*: the kind of a gap is determined afterwards and changes nothing. `quality.unlisted_halts: keep` decides minute by
+minute: once a gap has the longest allowed length, each further minute is halted if the others traded in more than
+`quality.halt_min_trading_share` of the gap before it.
 """
 
 import zlib
@@ -33,7 +33,7 @@ class Silence:
 
     *Tables*: `gaps` has `session, first_minute, minutes`, `ts` and `row` of the first, `halted`, the minutes in a
     listed halt (`market_wide` if it was one of all symbols), `absent`, the longest run of other missing minutes, and
-    `whole` where it is a session without any bar; ordered by time.
+    `whole`, whether the session has no bar at all; ordered by time.
     *Shapes*: the flags have one bit a row of the grid, compressed.
     """
 
@@ -53,9 +53,9 @@ class Silence:
         return 1 - unpacked(self.halted, self.rows)
 
     def expected(self) -> NDArray[np.uint8]:
-        """1 on every row on which it might trade, for all that is known then: a symbol that is not listed yet cannot.
+        """1 on every row on which it might trade, as known then; a symbol that is not listed yet cannot.
 
-        A symbol without a bar is expected for one more session; of the first one nothing is known.
+        A symbol is expected for one session after its last bar, and in the first session of the record.
         """
         return self.open() * unpacked(self.listed, self.rows)
 
@@ -88,7 +88,7 @@ def silence_of(bars: pl.DataFrame, quality: QualityParams, halts: pl.DataFrame =
 
 
 @dataclass(frozen=True)
-class Others:
+class Trading:
     """How many symbols traded on each grid row, and how many might have.
 
     *Shapes*: all symbols have the same grid in the same order.
@@ -98,16 +98,16 @@ class Others:
     expected: Counts
 
     @classmethod
-    def of(cls, silences: Mapping[str, Silence]) -> "Others":
-        """Of all symbols that could be read."""
+    def of(cls, silences: Mapping[str, Silence]) -> "Trading":
+        """The counts of all symbols that could be read."""
         return cls(
             by_row(one.trading() for one in silences.values()), by_row(one.expected() for one in silences.values())
         )
 
-    def beside(self, one: Silence) -> "Others":
-        """The others of one symbol, outside its listed halts."""
+    def without(self, one: Silence) -> "Trading":
+        """The counts of the other symbols, outside the listed halts of this one."""
         open_ = one.open()
-        return Others((self.trading - one.trading()) * open_, (self.expected - one.expected()) * open_)
+        return Trading((self.trading - one.trading()) * open_, (self.expected - one.expected()) * open_)
 
     def shares(self, gap: Mapping[str, Any]) -> NDArray[np.float64]:
         """Per minute of a gap: the share of the others' minutes in which they traded since the gap began."""
@@ -140,15 +140,15 @@ def by_row(flags: Iterable[NDArray[np.uint8]]) -> Counts:
 
 def long_gaps(silences: Mapping[str, Silence], quality: QualityParams) -> dict[str, list[dict[str, Any]]]:
     """Per symbol: `session, first_minute, minutes, kind` of every long gap, ordered by time."""
-    everybody = Others.of(silences)
-    columns = ("first_minute", "minutes")
+    everybody = Trading.of(silences)
     found: dict[str, list[dict[str, Any]]] = {}
     for symbol, one in silences.items():
-        others = everybody.beside(one) if one.gaps.height else everybody
+        others = everybody.without(one) if one.gaps.height else everybody
         found[symbol] = [
             {
                 "session": str(gap["session"]),
-                **{name: gap[name] for name in columns},
+                "first_minute": gap["first_minute"],
+                "minutes": gap["minutes"],
                 "kind": _kind(gap, one, others, quality),
             }
             for gap in one.gaps.filter(~pl.col("whole")).iter_rows(named=True)
@@ -160,19 +160,19 @@ def unlisted_halts(silences: Mapping[str, Silence], quality: QualityParams) -> d
     """Per symbol, table `Halts` of the gaps that `quality.unlisted_halts: keep` treats as halts; empty with drop."""
     if quality.unlisted_halts == "drop" or len(silences) < 2:
         return dict.fromkeys(silences, NO_HALTS)
-    everybody = Others.of(silences)
-    return {symbol: _seen(symbol, one, everybody, quality) for symbol, one in silences.items()}
+    everybody = Trading.of(silences)
+    return {symbol: _pauses(symbol, one, everybody, quality) for symbol, one in silences.items()}
 
 
-def _seen(symbol: str, one: Silence, everybody: Others, quality: QualityParams) -> pl.DataFrame:
-    """Each further minute is judged by the gap before it; that trading resumed is known when its first bar is over.
+def _pauses(symbol: str, one: Silence, everybody: Trading, quality: QualityParams) -> pl.DataFrame:
+    """The unlisted halts of one symbol. A halt ends when the first bar after it is over, since only then it is known.
 
-    Minutes of a listed halt neither count nor are told again: they part a pause in two. Whether a bar is still to come
-    today is not known, so a session without any has its pause too, and one before the first bar has none.
+    Only minutes count in which the symbol is `expected`, also in a session without any bar. A listed halt splits a
+    pause in two.
     """
     rows = []
     first = max(1, one.absent_min)
-    others, expected = everybody.beside(one), one.expected()
+    others, expected = everybody.without(one), one.expected()
     for gap in one.gaps.iter_rows(named=True):
         minutes = np.flatnonzero(expected[gap["row"] : gap["row"] + gap["minutes"]])
         goes_on = others.shares(gap)[minutes[first - 1 : -1]] > quality.halt_min_trading_share
@@ -185,7 +185,7 @@ def _seen(symbol: str, one: Silence, everybody: Others, quality: QualityParams) 
     return Halts.of(pl.DataFrame(rows, schema=NO_HALTS.schema, orient="row")) if rows else NO_HALTS
 
 
-def _kind(gap: dict[str, Any], one: Silence, others: Others, quality: QualityParams) -> str:
+def _kind(gap: dict[str, Any], one: Silence, others: Trading, quality: QualityParams) -> str:
     if gap["halted"] and gap["absent"] <= one.absent_min:
         return "market_wide_halt" if gap["market_wide"] else "listed_halt"
     if not others.any(gap):

@@ -3,8 +3,8 @@
 Symbols are checked one by one. Each leaves its `Extremes`, small enough to be kept for all. A symbol with suspect bars
 that others excuse is checked a second time, with the moves of the `Others`.
 
-*Time*: others are compared in the same minute only. Overnight they are compared at their first minute, and only those
-count that have it, a bar in the session before, and no listed corporate action of their own in that night.
+*Time*: others are compared in the same minute only. Overnight, a symbol counts only if it has the session's first
+minute, a bar in the session before, and no listed corporate action of its own in that night.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ from stages.quality.long_gaps import by_row, packed, unpacked
 from stages.sessions.rolling import Floats
 
 Place = tuple[int, int]  # a grid row and the direction of a move, 0 for overnight
-FURTHEST_NIGHT = log(1.45)  # further overnight is a split or a fault of that symbol, which explains no other's
+FURTHEST_NIGHT = log(1.45)  # a larger overnight move is a split or a fault of that symbol, and excuses no other
 PART_OF_FLOOR = 1 / 3  # another symbol's move counts from a third of the suspect size
 
 
@@ -53,7 +53,7 @@ class Extremes:
     rows: int
 
     def without(self, listed: list[int]) -> "Extremes":
-        """The same without moves on these rows, which a list explains: they are no market's."""
+        """Leave out the moves on these rows: they are listed as this symbol's own, so not the market's."""
         return replace(self, moves=self.moves[~np.isin(np.abs(self.moves) - 1, listed)])
 
 
@@ -64,7 +64,10 @@ def extremes_of(
     actions: Iterable[date],
     quality: QualityParams,
 ) -> Extremes:
-    """From the complete grid in order, with `sound` bars marked; prices as delivered. `suspects`: moves, then wicks."""
+    """One symbol's extremes, from the complete grid in order with `sound` bars marked and prices as delivered.
+
+    `suspects`: places of moves, then of wicks.
+    """
     day = bars["session"].rle_id().to_numpy()
     sound = bars["sound"].to_numpy()
     rows = np.flatnonzero(sound)
@@ -120,7 +123,7 @@ def _counts(signed: Iterable[NDArray[np.int64]]) -> dict[int, int]:
 def _shared(
     counts: Mapping[int, int], own: NDArray[np.int64], trading: NDArray[np.int64], quality: QualityParams
 ) -> frozenset[Place]:
-    """Of a symbol's own places, those that enough of the other symbols trading in the minute share."""
+    """Those of a symbol's `own` places that enough of the other symbols trading in that minute share."""
     shared = set()
     for place in own.tolist():
         row, direction = abs(place) - 1, 1 if place > 0 else -1
@@ -130,7 +133,7 @@ def _shared(
 
 
 def _median(nights: list[Floats]) -> Floats:
-    """Median by session; 0 where no other symbol had its first minute."""
+    """Median by session; 0 if no other symbol has a known overnight move."""
     table = np.array(nights)
     known = ~np.isnan(table).all(axis=0)
     median = np.zeros(table.shape[1])

@@ -1,10 +1,10 @@
 """Proposals for a preset from the bars of a new source: zone, label, hours, and minutes without a trade.
 
-Most vendors make bars of trades and send none for a minute without a trade. Such minutes are scattered: a missing one
-says little about the next. Where a feed breaks, minutes are missing together.
+Most vendors make bars from trades and send none for a minute without a trade. Such minutes are scattered: a missing one
+says little about the next. If a feed breaks, minutes are missing together.
 
-*Time*: the evidence is the whole span's, so it only proposes: nothing here changes a value, and the gate judges
-whatever is proposed. `ts` is as delivered.
+*Time*: the evidence comes from the whole span, so it only proposes: nothing here changes a value, and the gate judges
+any proposal. `ts` is as delivered.
 *Source*: with a share p of missing minutes that are independent, n minutes hold about n p (1 - p) runs of them (Wald
 and Wolfowitz 1940, Annals of Mathematical Statistics 11(2)).
 """
@@ -20,10 +20,10 @@ from stages.quality.asof import broken_rules, first_broken
 from stages.quality.labels import read_labels
 from stages.sessions.calendar import FULL_SESSION_MIN
 
-MIN_ABSENT = 5  # minutes of a session: fewer show nothing
-MAX_ABSENT = 0.8  # share of a session: nothing is proposed for one with fewer bars
-MAX_REMOVED = 0.1  # of the missing minutes: where a bar came, the minute had a trade
-SCATTERED = 0.6  # of the runs of independent minutes: activity varies a little within the day
+MIN_ABSENT = 5  # missing minutes of a session: fewer show nothing
+MAX_ABSENT = 0.8  # share of missing minutes: a session with more shows nothing
+MAX_REMOVED = 0.1  # share of missing minutes with an unsound bar: those minutes had a trade
+SCATTERED = 0.6  # of the runs that independent minutes would have: activity varies within the day
 MIN_SHARE = 0.5  # of the sessions with absent minutes
 WIDER = 1.25  # times the longest run seen
 STEP = 0.05  # the lowest completeness seen is rounded down to a multiple of this
@@ -31,7 +31,7 @@ STEP = 0.05  # the lowest completeness seen is rounded down to a multiple of thi
 
 @dataclass(frozen=True)
 class Proposal:
-    """Thresholds under which so many of a symbol's sessions would be usable, a little wider than what was seen."""
+    """Thresholds a little wider than what was seen, and how many of a symbol's sessions they make usable."""
 
     quiet_max_min: int
     min_session_completeness: float
@@ -49,10 +49,10 @@ class Proposal:
 
 
 def proposal(days: pl.DataFrame, quality: QualityParams) -> Proposal | None:
-    """Thresholds for a symbol whose missing minutes are scattered; None where they are not, or cost no session.
+    """Thresholds for a symbol whose missing minutes are scattered; None if they are not, or cost no session.
 
-    `days` is the result of `judge_sessions`. A vendor who sends bars without volume has one for a minute without a
-    trade.
+    `days` is the result of `judge_sessions`. A vendor of bars without volume sends one for a minute without a trade, so
+    nothing is proposed.
     """
     if quality.quiet or days["n_without_volume"].sum():
         return None
@@ -62,7 +62,7 @@ def proposal(days: pl.DataFrame, quality: QualityParams) -> Proposal | None:
     lacking = days.filter(absent, removed <= MAX_REMOVED * pl.col("n_missing"))
     runs = pl.col("n_missing") * (1 - pl.col("n_missing") / open_min)
     scattered = lacking.filter(pl.col("n_gaps") >= SCATTERED * runs)
-    if scattered.height <= MIN_SHARE * lacking.height or not _fallen(scattered).height:
+    if scattered.height <= MIN_SHARE * lacking.height or not _failed(scattered).height:
         return None
     longest, least = int(scattered["longest_gap"].max()), float(scattered["completeness"].min())  # type: ignore[arg-type]
     fitting = QualityParams.model_validate(
@@ -73,7 +73,7 @@ def proposal(days: pl.DataFrame, quality: QualityParams) -> Proposal | None:
             "min_session_completeness": min(round(floor(least / STEP) * STEP, 2), quality.min_session_completeness),
         }
     )
-    saved = _fallen(days).filter(first_broken(broken_rules(fitting)).is_null()).height
+    saved = _failed(days).filter(first_broken(broken_rules(fitting)).is_null()).height
     return Proposal(
         quiet_max_min=fitting.quiet_max_min,
         min_session_completeness=fitting.min_session_completeness,
@@ -84,7 +84,7 @@ def proposal(days: pl.DataFrame, quality: QualityParams) -> Proposal | None:
     )
 
 
-def _fallen(days: pl.DataFrame) -> pl.DataFrame:
+def _failed(days: pl.DataFrame) -> pl.DataFrame:
     """Sessions that failed only for missing minutes."""
     return days.filter(pl.col("reason").is_in(["incomplete", "sustained_gap"]))
 
@@ -95,7 +95,7 @@ WINDOW_MIN = 5
 
 
 def zone_of(rows: pl.DataFrame, calendar: pl.DataFrame) -> tuple[str | None, str]:
-    """The zone in which naive `ts` begin to trade at the open in most sessions, with their number; null where none."""
+    """The zone in which trading by naive `ts` begins at the open in most sessions, or None; and why."""
     found = {zone: _sessions_begun(rows, zone, calendar) for zone in ZONES}
     begun = {zone: number for zone, (number, _) in found.items()}
     best = max(ZONES, key=lambda zone: begun[zone])
@@ -106,7 +106,7 @@ def zone_of(rows: pl.DataFrame, calendar: pl.DataFrame) -> tuple[str | None, str
 
 
 def label_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> tuple[str | None, str]:
-    """Whether `ts` names the start or the end of its minute, and why; null where the bars do not show it."""
+    """Whether `ts` names the start or the end of its minute, or None if the bars do not show it; and why."""
     reading = read_labels({"": stamps}, calendar)
     sure = f"confidence {reading.confidence:.1%}; {reading.words}"
     if not reading.is_decided():
@@ -134,7 +134,7 @@ def sessions_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> pl.Series:
 
 
 def _sessions_begun(rows: pl.DataFrame, zone: str, calendar: pl.DataFrame) -> tuple[int, int]:
-    """In how many sessions the volume after the open is far above that before it, and of how many.
+    """The number of sessions in which volume jumps at the open, and the number of all sessions.
 
     The jump must be larger than an hour earlier and later: an all-day feed has volume before the open too.
     """

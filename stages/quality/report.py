@@ -81,7 +81,7 @@ def require_sound(report: dict[str, Any], symbols: Iterable[str]) -> None:
 
 
 def _symbol(one: Checked, gaps: list[dict[str, Any]]) -> dict[str, Any]:
-    """The findings of a symbol; null for the sessions of one that could not be read."""
+    """The findings of a symbol; if it could not be read, those of its sessions are null."""
     days = one.days
     if one.failure is not None:
         unknown = dict.fromkeys(("sessions_present", "sessions_usable", "sessions_dropped", "completeness"))
@@ -105,7 +105,7 @@ def _symbol(one: Checked, gaps: list[dict[str, Any]]) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class Days(Sequence[dict[str, Any]]):
-    """The findings of each session of a symbol, made when they are asked for: all symbols may have a million."""
+    """The findings of each session of a symbol, built on access, since all symbols may have a million."""
 
     table: pl.DataFrame
 
@@ -120,7 +120,7 @@ class Days(Sequence[dict[str, Any]]):
 
 
 def _gap(gap: dict[str, Any], one: Checked) -> dict[str, Any]:
-    """A gap that begins with a void bar was made by the gate: no halt, and no fault of the feed's completeness."""
+    """The gap, of kind `level` if it begins with a void bar: then the gate made it, not a halt or the feed."""
     begun = (gap["session"], gap["first_minute"])
     void = any(begun == (level["session"], level["minute"]) for level in one.levels if level["kind"] == "jump")
     return gap | {"kind": "level"} if void else gap
@@ -139,7 +139,7 @@ def _day(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hard_failures(symbol: str, one: Checked, quality: QualityParams) -> list[dict[str, Any]]:
-    """The fault that stopped the reading of this symbol; otherwise whether too many sessions failed (CMP3)."""
+    """The fault that stopped the reading of this symbol, else CMP3 if too many sessions failed."""
     if one.failure is not None:
         session = None if one.failure.session is None else str(one.failure.session)
         return [{"symbol": symbol, "session": session, "check": one.failure.check, "detail": one.failure.detail}]

@@ -1,12 +1,12 @@
 """Sentences of the data gate: failures and warnings about symbols, rows, price levels and copies.
 
 A sentence says what happened, where, and what to do. It names the first session and counts the others, so a fault of a
-whole year is one line. For a symbol that could not be read (`Checked.failure`) only that is reported: its sessions are
+whole year is one line. A symbol that could not be read (`Checked.failure`) has no other sentence: its sessions are
 unknown, not empty.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -16,10 +16,6 @@ from stages.quality.copies import copied_symbols
 from stages.quality.gate import Checked
 from stages.quality.proposals import proposal
 from stages.quality.sessions import HALTED
-
-if TYPE_CHECKING:
-    from stages.quality.gate import Checked
-
 
 LIST_IT = "list it in conf/corporate_actions/NAME.csv and set quality.corporate_actions: NAME"
 
@@ -57,7 +53,7 @@ def copy_warnings(symbol: str, days: pl.DataFrame) -> list[str]:
     ]
 
 
-def twin_warnings(checked: Mapping[str, "Checked"]) -> list[str]:
+def twin_warnings(checked: Mapping[str, Checked]) -> list[str]:
     """Symbols that hold the same bars."""
     sentences = []
     for (one, other), numbers in copied_symbols({symbol: found.prints for symbol, found in checked.items()}).items():
@@ -70,7 +66,7 @@ def twin_warnings(checked: Mapping[str, "Checked"]) -> list[str]:
 
 
 Symbols = Mapping[str, dict[str, Any]]
-FELL = {  # reason -> what is true of the session that failed for it
+FAILED = {  # reason -> what is true of the session that failed for it
     "level_jump": "{level_run} bars in a row are away from the price before them (PX7)",
     HALTED: "trading was halted throughout (HLT1)",
     "no_data": "no row of it came",
@@ -84,25 +80,23 @@ FELL = {  # reason -> what is true of the session that failed for it
 
 def too_few_sessions(symbol: str, one: Checked, quality: QualityParams) -> str:
     """Why a symbol with too few usable sessions is refused, and what to do."""
-    fallen = one.expected.filter(pl.col("verdict") == "fail").sort("session")
-    usable, of_all = one.expected.height - fallen.height, one.expected.height
-    reasons = dict(
-        fallen["reason"].value_counts(sort=True, name="n").sort("n", "reason", descending=[True, False]).rows()
-    )
-    counted = ", ".join(f"{many} {reason}" for reason, many in reasons.items())
-    first = fallen.row(0, named=True)
+    failed = one.expected.filter(pl.col("verdict") == "fail").sort("session")
+    usable, of_all = one.expected.height - failed.height, one.expected.height
+    reasons = failed["reason"].value_counts(name="n").sort("n", "reason", descending=[True, False])
+    counted = ", ".join(f"{many} {reason}" for reason, many in reasons.iter_rows())
+    first = failed.row(0, named=True)
     jumps = [sentence for sentence in level_warnings(symbol, one.levels) if sentence.startswith("PX7")]
     why = f"{jumps[-1]}. " if jumps and first["reason"] == "level_jump" else ""
     return (
         f"{usable} of {of_all} sessions are usable ({usable / of_all:.1%}), quality.min_sessions_share requires "
-        f"{quality.min_sessions_share:.1%}; failed: {counted}; on {_fell(first, quality)}. "
+        f"{quality.min_sessions_share:.1%}; failed: {counted}; on {_failed(first, quality)}. "
         f"{why}{_scattered(symbol, one, quality)}Repair the source, remove the symbol from universe.symbols, or narrow "
         "its span."
     )
 
 
 def doubts(checked: Mapping[str, Checked], symbols: Symbols, quality: QualityParams) -> list[str]:
-    """Warnings: about single symbols, then those that only several symbols together show."""
+    """Warnings about single symbols, then those that need several symbols."""
     read = {symbol: one for symbol, one in checked.items() if one.failure is None}
     sentences = [
         sentence for symbol, one in read.items() for sentence in _of_symbol(symbol, one, symbols[symbol], quality)
@@ -129,8 +123,8 @@ def _of_symbol(symbol: str, one: Checked, entry: dict[str, Any], quality: Qualit
     yield from level_warnings(symbol, entry["levels"])
     yield from copy_warnings(symbol, one.days)
     failed = one.days.filter(pl.col("reason").is_in(["incomplete", "sustained_gap"]))
-    fallen = set(failed["session"].dt.to_string())
-    if paused := sorted({gap["session"] for gap in entry["long_gaps"] if gap["kind"] == "halt"} & fallen):
+    failed_on = set(failed["session"].dt.to_string())
+    if paused := sorted({gap["session"] for gap in entry["long_gaps"] if gap["kind"] == "halt"} & failed_on):
         or_keep = (
             ", or keep such sessions with quality.unlisted_halts: keep" if quality.unlisted_halts == "drop" else ""
         )
@@ -141,7 +135,7 @@ def _of_symbol(symbol: str, one: Checked, entry: dict[str, Any], quality: Qualit
 
 
 def _across(read: Mapping[str, Checked], *, everybody: bool) -> Iterator[str]:
-    """Sessions without any row. That no symbol has one is reported only when all symbols could be read."""
+    """Sessions without any row. `unexpected_closed` is reported only if all symbols could be read."""
     owed = {symbol: set(one.expected["session"]) for symbol, one in read.items()}
     present = {symbol: set(one.days.filter(pl.col("n_raw") > 0)["session"]) for symbol, one in read.items()}
     anywhere = set().union(*present.values())
@@ -154,17 +148,17 @@ def _across(read: Mapping[str, Checked], *, everybody: bool) -> Iterator[str]:
     yield from twin_warnings(read)
 
 
-def _fell(day: Mapping[str, Any], quality: QualityParams) -> str:
+def _failed(day: Mapping[str, Any], quality: QualityParams) -> str:
     facts = {
         **day,
         "n_open": day["n_expected"] - day["HLT1"],
         "gap_param": "quiet_max_min" if quality.quiet else "max_gap_min",
     }
-    return f"{day['session']}, " + FELL[day["reason"]].format(**facts)
+    return f"{day['session']}, " + FAILED[day["reason"]].format(**facts)
 
 
 def _scattered(symbol: str, one: Checked, quality: QualityParams) -> str:
-    """The thresholds to set if missing minutes are minutes without a trade; empty where they do not look so."""
+    """The thresholds to set if missing minutes look like minutes without a trade, else empty."""
     fitting = proposal(one.expected, quality)
     if fitting is None:
         return ""

@@ -16,8 +16,8 @@ from stages.tables.market import PRICES, REAL
 
 BAR_MARKS = ("PX1", "PX2", "PX6", "PX7", "PX8", "VOL1", "VOL2", "HLT1", "off_print")
 WARNINGS = ("TS6", "TS8", "CMP4", "PX4", "PX5", "PX7", "VOL3")
-HALTED = "halted"  # the reason of a session that listed halts cover: the feed owes nothing of it
-FLOAT32_NOISE = 2.0**-23  # of a price: half a float32 step, and the same for its decimals
+HALTED = "halted"  # the reason of a session that halts cover: the feed owes no bar of it
+FLOAT32_NOISE = 2.0**-23  # of a price: half a float32 step, and as much for its decimals
 
 
 def judge_sessions(  # noqa: PLR0913, PLR0917  # the bars, and all that was found of them
@@ -48,7 +48,7 @@ def judge_sessions(  # noqa: PLR0913, PLR0917  # the bars, and all that was foun
 def with_further_halts(
     days: pl.DataFrame, gaps: pl.DataFrame, halts: pl.DataFrame, quality: QualityParams
 ) -> pl.DataFrame:
-    """The same sessions as if these halts, each within one of the long `gaps` (`Silence`), were listed too."""
+    """The sessions as they would be judged with these halts listed too; each is within a long gap (`Silence`)."""
     within = halts.sort("halted_at").join_asof(gaps, left_on="halted_at", right_on="ts")
     ends = pl.min_horizontal("resumed_at", pl.col("ts") + pl.duration(minutes=pl.col("minutes")))
     minutes = (ends - pl.col("halted_at")).dt.total_minutes().clip(lower_bound=0)

@@ -2,8 +2,8 @@
 
 Trades off the exchange print between cents, so prices in cents are not all whole, but most highs and lows are.
 
-*Errors*: `HardFailure` PX9 where no share is that expensive or that cheap, or where most highs and lows are whole
-hundreds of ticks.
+*Errors*: `HardFailure` PX9 if no share is that expensive or that cheap, or if most highs and lows are whole hundreds of
+ticks.
 *Units*: prices as delivered, ticks of `quality.tick_size`.
 """
 

@@ -21,14 +21,14 @@ class HardFailure(DataContractError):
         self.session = session
 
     def __reduce__(self) -> tuple[type["HardFailure"], tuple[str, str, date | None]]:
-        """What another process needs to rebuild it."""
+        """For pickle: the arguments of `__init__`, since `args` holds only the sentence."""
         return HardFailure, (self.check, self.detail, self.session)
 
 
 def verdict_alone(found: dict[str, Any]) -> dict[str, Any]:
-    """Of a day of the report, the session and whether it was dropped; any other object as it is.
+    """The session of a day in the report, and whether it was dropped; any other object unchanged.
 
-    Days that say the same share one object: a report of many symbols has a million days.
+    Equal days share one object, since a report of many symbols has a million days.
     """
     return _day(found["session"], found["dropped"]) if {"session", "dropped"} <= found.keys() else found
 

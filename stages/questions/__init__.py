@@ -1,1 +1,1 @@
-"""The exact question asked for one symbol at one snapshot, and the key that names it."""
+"""The exact question asked for one symbol at one snapshot, and its key."""

@@ -3,8 +3,8 @@
 An exogenous value may be unknown, as most features are in the first minutes of a session. Feature tables keep their
 nulls; where a question is built, each column follows its policy:
 
-* `shrink`: the rows sent begin after the last one on which it is unknown;
-* `carry`: the last known value is used, also one of the session before; rows before the first known value are not sent;
+* `shrink`: the rows sent begin after its last unknown value;
+* `carry`: the last known value is used, even from an earlier session; rows before the first known value are not sent;
 * `void`: the question is not asked.
 
 *Shapes*: values (rows, columns), NaN where unknown; masks (columns,).
@@ -33,11 +33,11 @@ Mask = NDArray[np.bool_]
 
 
 def first_row(unknown: Mask, shrinks: Mask, carries: Mask) -> int:
-    """The row with which a history begins. No row is left where a carried column is never known."""
+    """The first row of a history; the number of rows if a carried column is never known."""
     rows = len(unknown)
     shrunk = np.flatnonzero(unknown[:, shrinks].any(axis=1))
     begin = int(shrunk[-1]) + 1 if len(shrunk) else 0
-    known = np.flatnonzero(~unknown[begin:, carries].any(axis=1))  # from here on, none is without a value
+    known = np.flatnonzero(~unknown[begin:, carries].any(axis=1))  # from the first of these on, all have a value
     return begin + int(known[0]) if len(known) else rows
 
 
@@ -59,7 +59,7 @@ EVENT = "event_"  # a feature of announced events: for the minutes ahead, as kno
 class Market:
     """Tables `Bars` and features by symbol, usable sessions by symbol, table `Calendar`, table `Halts` by symbol.
 
-    The arrays of the latest `SERIES_AT_ONCE` symbols are kept; others are made again from their tables.
+    The arrays of the latest `SERIES_AT_ONCE` symbols are cached.
     """
 
     bars: Mapping[str, pl.DataFrame]
@@ -89,7 +89,7 @@ class Market:
         return made
 
     def history(self, symbol: str, session: date, days: int, max_lookback_ratio: float) -> tuple[date, ...] | None:
-        """The last `days` usable sessions before `session`; None if the look-back allowed holds fewer."""
+        """The last `days` usable sessions before `session`; None if the allowed look-back holds fewer."""
         sessions, usable = self._sessions, self.usable[symbol]
         today = bisect_left(sessions, session)
         reach = ceil(round(max_lookback_ratio * days, 6))  # 1.1 * 50 is 55.00000000000001
@@ -111,10 +111,9 @@ class Market:
         return self.series(symbol).exogenous(cut.index, names) if names else np.empty((cut.rows, 0))
 
     def ahead(self, symbol: str, cut: Cut, names: tuple[str, ...], horizon_min: int) -> Values:
-        """The named features for the minutes that are asked, as known at the snapshot.
+        """The named features for the asked minutes of the real session clock, as known at the snapshot.
 
-        The minutes are those of the real session clock, never of an artificial one. An event that is announced later is
-        not known yet: for events, the last row's value is used.
+        For events, the last row's value is used, since an event that is announced later is not known yet.
         """
         series, end = self.series(symbol), cut.today[1]
         values = series.exogenous(np.arange(end, end + horizon_min), names)

@@ -1,7 +1,7 @@
 """One question, as the canonical bytes whose md5 is its key.
 
-A question holds everything that can change the answer, and nothing else. The history is represented by a digest of the
-values that are sent (`digest_of_sessions`). A field that was added later is left out while it has the meaning that
+A question holds everything that can change the answer, and nothing else. A digest of the values that are sent
+(`digest_of_sessions`) stands for the history. A field that was added later is left out while it has the meaning that
 questions had before it existed, so no key of an older answer changes.
 
 *Units*: `horizon_min` steps of one minute; `rows` history rows sent.
@@ -83,7 +83,7 @@ class Question:
             raise DataContractError(
                 f"question of {question.symbol} at {question.snapshot_utc} is not in canonical form."
             )
-        vars(question)["key"] = key_of(content)  # these are its canonical bytes, so they are not made again
+        vars(question)["key"] = key_of(content)  # `content` is canonical, so it need not be encoded again
         return question
 
 

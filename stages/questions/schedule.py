@@ -62,7 +62,7 @@ def schedule_of(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
 
 
 def verdicts_so_far(market: Market, symbol: str, quality: QualityParams) -> pl.Series:
-    """What the data gate says at each minute of the symbol about its session so far: `ok`, or the status against it."""
+    """The data gate's status of the symbol's session so far at each minute: `ok`, or the reason against it."""
     so_far = sound_so_far(market.bars[symbol], quality.of(symbol), market.halts.get(symbol, NO_HALTS))
     verdict = pl.when("sound").then(pl.lit("ok")).otherwise(pl.lit("not_sound_") + pl.col("reason"))
     return so_far.select(verdict).to_series()
@@ -99,7 +99,7 @@ def lines_of(compressed: bytes) -> list[bytes]:
 def asked_further(
     market: Market, rows: pl.DataFrame, requests: RequestsParams, model_spec: ModelSpec
 ) -> Iterator[Question]:
-    """The questions of these `Schedule` rows with longer horizons: one a row and horizon."""
+    """The questions of these `Schedule` rows with every longer horizon that ends by the close."""
     for row in rows.iter_rows(named=True):
         first, stop = market.series(row["symbol"]).blocks[row["session"]]
         for horizon in range(requests.question_horizon_min + 1, stop - first - row["m0"]):
@@ -110,7 +110,7 @@ def asked_further(
 
 
 def require_questions(schedule: pl.DataFrame) -> None:
-    """Refuse a schedule, of which `status` and `key` are read, without any question."""
+    """Refuse a schedule without any question; only its `status` and `key` are read."""
     if schedule["key"].null_count() == schedule.height:
         counts = dict(schedule["status"].value_counts(sort=True).sort("status").rows())
         remedy = "Shorten requests.history_days, widen universe.first_session to universe.last_session"
@@ -127,7 +127,7 @@ def require_questions(schedule: pl.DataFrame) -> None:
 
 @dataclass(frozen=True)
 class Planner:
-    """Asks one model, at snapshots of a timetable."""
+    """Plans the questions to one model at the snapshots of a timetable."""
 
     market: Market
     requests: RequestsParams
@@ -196,7 +196,7 @@ class Planner:
     def _with_exogenous(
         self, symbol: str, cut: Cut, names: tuple[tuple[str, ...], tuple[str, ...]]
     ) -> tuple[Cut, str | None] | str:
-        """The rows to send under `requests.exog_policy` and the digest of their columns, or what is unknown."""
+        """The rows to send under `requests.exog_policy` and the digest of their columns, or the status against them."""
         every, ahead = names[0] + names[1], names[1]
         if not every:
             return cut, None

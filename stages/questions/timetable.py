@@ -1,4 +1,4 @@
-"""The timetable: every snapshot of every session, with the reason from the calendar against it, if any.
+"""The timetable: every snapshot of every session, and whether the calendar and params allow it.
 
 *Tables*: the snapshots of `stages.sessions`, plus `status`: `ok`, or the first reason of `REASONS` that applies.
 *Errors*: `ConfigurationError` for a snapshot that is possible in no session.
@@ -50,9 +50,10 @@ def _first_of(conditions: Mapping[str, pl.Expr]) -> pl.Expr:
 
 
 def _require_possible(table: pl.DataFrame, requests: RequestsParams) -> None:
-    """Refuse a span without a session, and a snapshot that no session of the record can ask, in the span or not.
+    """Refuse a span without a session, and a snapshot that no session of the record can ask.
 
-    The first step of a study may be half days alone. `alone` is the status if every session were asked.
+    Sessions outside the span count, since the first step of a study may consist of half days. `alone` is the status if
+    every session were asked.
     """
     if table.filter(~pl.col("status").is_in(["outside_span", "skip_session"])).is_empty():
         first, last = requests.first_session or "null", requests.last_session or "null"

@@ -36,7 +36,7 @@ class Window:
     """History of one question, oldest first.
 
     *Shapes*: (rows,); `hist_exog` (rows, k) holds the question's `hist_exog` columns, then its `futr_exog` columns;
-    `futr_exog` (horizon, k) holds the latter for the minutes that are asked. `past` is the windows' of a day.
+    `futr_exog` (horizon, k) holds the latter for the asked minutes. The windows of a day share `past`.
     """
 
     ts_us: NDArray[np.int64]
@@ -61,13 +61,13 @@ class Window:
 
     @property
     def today(self) -> slice:
-        """The rows after the complete sessions; every row where there is no such session."""
+        """The rows after the complete sessions; every row if there is no such session."""
         return slice(self.rows - 1 - int(self.minute[-1]) if len(self.past) else 0, None)
 
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """Complete sessions, oldest first: what the questions of a day have in common.
+    """Complete sessions, oldest first, which the questions of a day share.
 
     *Shapes*: (rows,); `starts` (sessions + 1,), the row of each open, and the number of rows.
     """
@@ -79,7 +79,7 @@ class Past:
     @classmethod
     def of(cls, minute: NDArray[np.int32], returns: NDArray[np.int64]) -> Self:
         """The complete sessions before the last one of these rows."""
-        opens = np.flatnonzero(minute == 0)  # of the last one, too, if there is any
+        opens = np.flatnonzero(minute == 0)  # including that of the last session
         rows = slice(opens[0], opens[-1]) if len(opens) else slice(0)
         return cls(minute[rows], returns[rows])
 
@@ -97,11 +97,11 @@ class Past:
         return np.cumsum(self.returns)
 
     def latest(self, sessions: int) -> "Past":
-        """The last `sessions` of them."""
+        """The last `sessions` sessions."""
         return self if sessions >= len(self) else self.once(_latest, sessions)
 
     def once(self, make: Callable[..., Made], *given: Hashable) -> Made:
-        """`make(past, *given)`, made once: the questions of a day share it."""
+        """`make(past, *given)`, computed once for all questions of a day."""
         if (make, *given) not in self._made:
             self._made[make, *given] = make(self, *given)
         made: Made = self._made[make, *given]
@@ -164,13 +164,13 @@ class Cut:
 
     @cached_property
     def runs(self) -> list[slice]:
-        """The same rows as slices, where sessions that follow each other are one."""
+        """The same rows as slices, with adjacent sessions merged."""
         firsts, stops = zip(*self.blocks, strict=True)
         breaks = [n for n, (stop, first) in enumerate(zip(stops, firsts[1:], strict=False), 1) if stop != first]
         return [slice(firsts[n], stops[end - 1]) for n, end in pairwise([0, *breaks, len(firsts)])]
 
     def of(self, values: NDArray[Number]) -> NDArray[Number]:
-        """Their values on the rows sent; a view where it can be one."""
+        """The values on the rows sent; a view if the rows are contiguous."""
         parts = [values[run] for run in self.runs]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -214,7 +214,7 @@ class Series:
         )
 
     def digest(self, cut: Cut) -> str:
-        """`digest_of_sessions` of the rows sent, from digests of complete sessions that are made once."""
+        """`digest_of_sessions` of the rows sent, from cached digests of complete sessions."""
         first, stop = cut.today
         if not cut.past:
             return digest_of_sessions([self._part(first + 1, stop).digest()])
@@ -244,7 +244,7 @@ class Series:
         return digest
 
     def _whole(self, sessions: Blocks) -> bytes:
-        """Digests of complete sessions, oldest first; a slice where no session in between is left out."""
+        """Digests of complete sessions, oldest first; a slice if the sessions are consecutive."""
         if not sessions:
             return b""
         number, stored = self._session_digests

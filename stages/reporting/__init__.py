@@ -1,1 +1,1 @@
-"""What people read: figures, sections, the page, markdown reports, two runs side by side."""
+"""The reports of a run: figures, sections, the page, markdown reports, and a comparison of two runs."""

@@ -66,7 +66,7 @@ class Figure:
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The chart as Vega-Lite, whose schema tests ask; the same figure always gives the same document."""
+        """The chart as Vega-Lite, not validated here (tests do); the same figure always gives the same document."""
         with alt.data_transformers.enable("default", max_rows=None):
             document: dict[str, Any] = self.chart.to_dict(validate=False)
         document.pop("config", None)
@@ -85,7 +85,7 @@ def rows(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def sized(chart: Chart, height: int = HEIGHT) -> Chart:
-    """As wide as the page allows. The chart itself is changed: a copy would copy every layer."""
+    """The chart, made as wide as the page; it is changed in place, since a copy would copy every layer."""
     chart.width, chart.height = "container", height
     return chart
 
@@ -116,9 +116,9 @@ def framed(field: str, title: str, values: pl.Series) -> alt.Y:
 
 
 def series(field: str, names: Sequence[str], *, first: str | None = None, quiet: Sequence[str] = ()) -> alt.Color:
-    """One colour a name, in the given order, so that a name has the same colour in every figure.
+    """One colour per name, in the given order, so that a name has the same colour in every figure.
 
-    `first` has the colour of text, `quiet` names that of what stands in the background.
+    `first` has the colour of text, `quiet` names the colour of the background.
     """
     colours, legend = [SERIES[place % len(SERIES)] for place in range(len(names))], alt.Legend(columns=LEGEND_COLUMNS)
     if first is not None:
@@ -129,7 +129,7 @@ def series(field: str, names: Sequence[str], *, first: str | None = None, quiet:
 
 
 def paired(field: str, names: Sequence[str], colours: Sequence[str]) -> alt.Color:
-    """Names with colours of their own, without the title of a legend."""
+    """Names with these colours, and a legend without a title."""
     return alt.Color(f"{field}:N", title=None, scale=alt.Scale(domain=list(names), range=list(colours)))
 
 
@@ -163,7 +163,7 @@ def sliding() -> alt.Parameter:
 
 
 def level(value: float, text: str, *, axis: str = "y", row: int = 0) -> Chart:
-    """A labelled threshold line; on x the label is on the side with more room, in a row of its own."""
+    """A labelled threshold line; on x the label is on the side with more room, in line `row` from the top."""
     base: Chart = alt.Chart(listed([{"at": value, "text": text}]))
     at: Chart = alt.Y("at:Q") if axis == "y" else alt.X("at:Q")
     label: dict[str, Any] = {"align": "right", "dx": -4, "dy": -6, "x": "width"}

@@ -57,7 +57,7 @@ RUN = "`make run` finishes it, or says in one sentence what prevents it."
 
 @dataclass(frozen=True)
 class Price:
-    """What the proposal asks and what that costs; `maker` is the local forecaster, if one answers.
+    """The questions of a proposal and their price; `maker` is the local forecaster, if one answers.
 
     *Units*: questions, and HTTP requests at one per snapshot or packed; None for questions that are never packed.
     """
@@ -142,7 +142,7 @@ def metrics(change: Change) -> Grid | None:
 
 
 def _errors(record: Record) -> dict[str, float | None]:
-    """The standard error of each Sharpe ratio among the metrics, which is always shown with it."""
+    """The standard error of each Sharpe ratio among the metrics."""
     kpis = record.oos["kpis"] or {}
     return {"sharpe": record.book["sharpe_se"], "oos_sharpe": kpis.get("sharpe_se")}
 

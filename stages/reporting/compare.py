@@ -1,4 +1,4 @@
-"""Two runs side by side: which params differ, then verdicts, worth, key figures, and curves on one axis."""
+"""The comparison of two runs: params that differ, verdicts, worth, key figures, and curves on one axis."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -124,7 +124,7 @@ def _of_days(runs: Runs, span: str, days: Callable[[Record], pl.DataFrame], path
     shown = ("session", "net_bp", "equity_bp", "drawdown_bp")
     table = pl.concat([book.select(pl.lit(name).alias("run"), *shown) for name, book in books.items()])
     part = {name: record.open_part * (span == "holdout") for name, record in runs.items()}
-    text = ", ".join(f"{name} {_earned(book)}{part[name]}" for name, book in books.items()) + _alike(table)
+    text = ", ".join(f"{name} {_earned(book)}{part[name]}" for name, book in books.items()) + _equal_note(table)
     return [
         Figure(
             f"{span.split()[0]}-{what}",
@@ -152,7 +152,7 @@ def _coverage(runs: Runs) -> Iterator[Figure]:
     words = [tip("run", "run"), tip("minute_et", "minutes of the exchange's day", "d")]
     words += [tip("coverage", "50 % interval covers", ".1%")]
     chart = _line(dots, clock_axis(), reached, runs).encode(tooltip=words) + level(0.5, "as stated")
-    note = f"Each at its own history, horizon and calibration, after calibration, all symbols{_alike(table)}."
+    note = f"Each at its own history, horizon and calibration, after calibration, all symbols{_equal_note(table)}."
     described = f"Coverage of the 50 % interval by time of day, both runs. {note}"
     yield Figure(
         "coverage", "Coverage by time of day", described, note, ("score_forecasts/coverage_by_time.csv",), sized(chart)
@@ -165,8 +165,8 @@ def _traded(record: Record) -> pl.DataFrame:
     return record.coverage.filter(pl.col("method") == chosen[0], pl.col("horizon_min") == chosen[1])
 
 
-def _alike(table: pl.DataFrame) -> str:
-    """A note where one curve hides the other because they are equal."""
+def _equal_note(table: pl.DataFrame) -> str:
+    """A note if both curves are equal, so that one hides the other; else empty."""
     parts = [part.drop("run") for part in table.partition_by("run", maintain_order=True)]
     return "; both curves are the same" if len(parts) == 2 and parts[0].equals(parts[1]) else ""
 

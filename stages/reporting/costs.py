@@ -18,7 +18,7 @@ TRADES_ARE = {HELD: "same trades", REDECIDED: "rule decides anew"}
 
 
 def costs(record: Record) -> Section:
-    """One curve a span: with trades held fixed it is a straight line, with new decisions it need not be."""
+    """One curve per span: a straight line with the same trades, possibly not with new decisions."""
     spans = record.cost_curve["span"].unique(maintain_order=True).to_list()
     sentences = (
         f"“{TRADES_ARE[HELD].capitalize()}” keeps every trade and only charges it more; in "
@@ -31,7 +31,7 @@ def costs(record: Record) -> Section:
 
 
 def break_even(record: Record, span: str) -> float | None:
-    """The cost multiple at which the trades at the stated costs earn nothing; None where they cost nothing."""
+    """The cost multiple at which the trades at the stated costs earn nothing; None if they cost nothing."""
     book = _book(record, span)
     return float(book["gross_bp"] / book["cost_bp"]) if book["cost_bp"] else None
 

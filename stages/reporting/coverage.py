@@ -11,11 +11,11 @@ from stages.reporting.elements import Section, number, probability
 from stages.reporting.fans import strategy_forecasts
 from stages.reporting.record import Document, Record
 from stages.reporting.skill import CELLS, DATA, bounded
+from stages.tables.forecasts import LEVELS
 
 DATA_BY_TIME = ("score_forecasts/coverage_by_time.csv", *CELLS)
 VERSIONS = {"raw": "as answered", "calibrated": "calibrated"}
 VERSION = paired("version", list(VERSIONS.values()), (QUIET, SERIES[0]))
-LEVELS = (5, 25, 50, 75, 95)
 INTERVALS = (("q05", "q95"), ("q25", "q75"))
 BELOW, ABOVE = ("q05", "q25"), ("q75", "q95")
 ROUNDING_BP = 1e-5
@@ -45,7 +45,7 @@ def coverage(record: Record) -> Section:
 
 
 def _grid_end(record: Record, horizon: int) -> tuple[str, ...]:
-    """With `widen`: on how many forecasts of this horizon an interval reached the end of its grid."""
+    """With `widen`, a sentence on how many forecasts of this horizon reached the end of the grid."""
     params = record.config["calibration"]
     if params["method"] != "widen":
         return ()
@@ -62,7 +62,7 @@ def _grid_end(record: Record, horizon: int) -> tuple[str, ...]:
 
 
 def _grew_by(share: float, low: str, high: str) -> pl.Expr:
-    """Whether an interval that has a width grew by this share: corrected levels are sorted, so either holds an end."""
+    """Whether an interval with a width grew by this share; either level of a side may hold its end, after sorting."""
     wide = pl.col(f"raw_{high}") > pl.col(f"raw_{low}")
     return wide & _among(BELOW, share, low) & _among(ABOVE, share, high)
 

@@ -1,7 +1,7 @@
 """Figures of a book's days: equity and drawdown of one span, and the same without the symbol gate, in grey.
 
-A curve starts at 0 the day before its first session, has a step a session, and keeps its last value for a day more, so
-that its last step is seen.
+A curve starts at 0 the day before its first session, has one step per session, and ends a day after its last session,
+so that the last step is visible.
 """
 
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ TITLES = {"equity": "net, bp of capital", "drawdown": "below the peak, bp"}
 
 @dataclass(frozen=True)
 class _Span:
-    """A book over a span: the name that its figures begin with, its curves, and what their captions say."""
+    """A book over a span: the prefix of its figures' names, their title, its curves, and the caption."""
 
     name: str
     title: str
@@ -61,7 +61,7 @@ def span_figures(record: Record, span: str, daily: pl.DataFrame, data: tuple[str
 
 
 def ungated_figures(record: Record, data: tuple[str, ...]) -> tuple[Figure, ...]:
-    """What the rule would have done had every symbol passed its forecast gates, for a run in which nothing traded."""
+    """The book if every symbol had passed its forecast gates, for a run in which nothing traded."""
     daily = record.ungated
     if daily is None or not (daily["trades"] > 0).any():
         return ()
@@ -104,7 +104,7 @@ def _book(daily: pl.DataFrame) -> tuple[pl.DataFrame, str]:
 
 
 def _lines(curves: pl.DataFrame, names: list[str], quiet: list[str]) -> Chart:
-    """The book, the shown symbols that traded, and buy and hold, broken and grey."""
+    """The book, the shown symbols that traded, and buy and hold as a grey dashed line."""
     thick = alt.condition(f"datum.symbol === '{PORTFOLIO}'", alt.value(3), alt.value(1.2))
     broken = alt.condition(f"datum.symbol === '{HOLDING}'", alt.value([6, 3]), alt.value([1, 0]))
     return (

@@ -68,7 +68,7 @@ def _unknown(features: Document) -> list[Any]:
 
 
 def _by_symbol(symbols: dict[str, Any], most: int) -> Any:
-    """A line a symbol; of many symbols, those that lost the most sessions."""
+    """One line per symbol; of many symbols, those that lost the most sessions."""
     lost = {symbol: (-one["sessions_dropped"], one["completeness"]) for symbol, one in symbols.items()}
     shown = sorted(sorted(symbols, key=lambda symbol: (*lost[symbol], symbol))[:most])
     more = f" (the {most} of {len(symbols)} with the most dropped)" if len(symbols) > most else ""
@@ -105,7 +105,7 @@ def _counts(checks: dict[str, int]) -> str:
 
 
 def sources(record: Record) -> Section:
-    """One row a source and group of symbols it served; a bought forecast names its model and deployment."""
+    """One row per source and group of symbols; a bought forecast names its model and deployment."""
     answers = sorted(record.answers["by_source"].items())
     listed = ", ".join(f"{count(many, 'answer')} from `{name}`" for name, many in answers)
     sentences = (
@@ -132,7 +132,7 @@ def sources(record: Record) -> Section:
 
 
 def inputs(record: Record) -> Section:
-    """What to compare when two pages differ."""
+    """The inputs and versions of a run, to compare when two pages differ."""
     by_source = sorted(record.answers["by_source"].items())
     answers = ", ".join(f"{count(many, 'answer')} from {name}" for name, many in by_source)
     files = count(len(record.manifest["files"]), "listed file")

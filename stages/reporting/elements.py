@@ -26,7 +26,7 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def measure(value: float | None, unlike: float | None = None) -> str:
-    """A measurement with only the decimals it needs: 4, 0.95, 23.449, 264.6; 0.9499 where it is `unlike` 0.95."""
+    """A measurement with only the decimals it needs: 4, 0.95, 23.449, 264.6; more if it would look like `unlike`."""
     if value is None:
         return MISSING
     digits = 1 if abs(value) >= 100 else 3
@@ -37,7 +37,7 @@ def measure(value: float | None, unlike: float | None = None) -> str:
 
 
 def span(low: float | None, high: float | None, digits: int = 3) -> str:
-    """Two bounds: `0.95 to 1.05`; a dash where there are none."""
+    """Two bounds: `0.95 to 1.05`; a dash if there are none."""
     return MISSING if low is None and high is None else f"{number(low, digits)} to {number(high, digits)}"
 
 
@@ -49,12 +49,12 @@ def probability(value: float | None) -> str:
 
 
 def sharpe(value: float | None, se: float | None) -> str:
-    """A Sharpe ratio with its standard error; it is never shown without."""
+    """A Sharpe ratio with its standard error, without which it is never shown."""
     return MISSING if value is None or se is None else f"{number(value, 2)} ± {number(se, 2)}"
 
 
 def in_order(judged: Iterable[str], words: Mapping[str, Any]) -> list[str]:
-    """All of what was judged, in the order of its words. One without words has a KeyError: it may have decided."""
+    """The names in `judged` in the order of `words`; `KeyError` for a name without words, since it may have decided."""
     places = {name: place for place, name in enumerate(words)}
     return sorted(judged, key=places.__getitem__)
 

@@ -47,7 +47,7 @@ def equity(record: Record) -> Section:
 
 
 def _capital(record: Record) -> str:
-    """By what the book's result is divided."""
+    """The capital by which the book's result is divided."""
     trading = record.oos["trading"]
     if not trading:
         return "PORTFOLIO is the whole book: its capital is one unit for each symbol that may trade, and none may."

@@ -1,4 +1,4 @@
-"""Section "Beside what is free": asked and free forecasts on the same questions, and what the model may have seen."""
+"""Section "Beside what is free": asked and free forecasts on the same questions, also by the model's training."""
 
 from collections.abc import Iterable, Iterator
 
@@ -19,7 +19,7 @@ TITLE = "Beside what is free"
 
 
 def free(record: Record) -> Section:
-    """What an asked forecast gives beyond one that costs nothing."""
+    """The asked forecast compared with free ones."""
     entries, method = record.metrics["free"], record.config["calibration"]["method"]
     sentences = (
         f"All forecasts here answered the same questions and are calibrated by the same method ({method}). “Best free "
@@ -37,13 +37,13 @@ def free(record: Record) -> Section:
 
 
 def _left_out(entries: Iterable[Document], asked: str) -> Iterator[str]:
-    """A note where the asked forecaster is itself a free one; a program's model has a name of its own."""
+    """A note if the asked forecaster is itself a free one; a program's model has another name."""
     if any(entry["model"] == f"{FREE}{asked}" for entry in entries):
         yield f"The asked forecaster is itself free, so the best free forecast leaves {asked} out."
 
 
 def _seen(trained: Document) -> str:
-    """What the asked model may have seen of these days."""
+    """A sentence on whether the asked model may have been trained on these days."""
     until = trained["until"]
     if until is None:
         return "Last day of the model's training: unknown, the model may have seen these days."
@@ -86,7 +86,7 @@ def _pooled(record: Record) -> Grid:
 
 
 def _skill(entry: Document | None, name: str) -> tuple[str, str]:
-    """A skill in percent, and its bounds; dashes for a model beside itself."""
+    """A skill in percent, and its bounds; dashes for a model compared with itself."""
     if entry is None:
         return MISSING, MISSING
     known = bounded(entry[name])
@@ -141,7 +141,7 @@ def _by_training(record: Record) -> Iterator[Grid]:
 
 
 def _drawn(record: Record) -> tuple[Figure, ...]:
-    """Skill of every other forecast over persistence, by horizon; no figure where persistence is no candidate."""
+    """Skill of every other forecast over persistence, by horizon; no figure if persistence is not a candidate."""
     entries = [
         {"forecast": _named(entry["model"]), "horizon": f"{entry['horizon_min']} min", "n": entry["n"]}
         | bounded(entry["over_persistence_pct"])

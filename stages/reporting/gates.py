@@ -79,7 +79,7 @@ def _line(record: Record, name: str, gate: Document) -> tuple[Any, ...]:
 
 
 def _why_it_passes(gate: Document) -> str:
-    """A coverage that is farther off than the threshold and passes all the same, in a sentence."""
+    """Why a coverage that is farther off than the threshold passes, in a sentence."""
     return (
         f"Passes although it is off by more than {measure(gate['threshold'])}: only a distance that is surely larger "
         f"fails, and this one may by luck of its days be as small as {measure(max(gate['bound'] or 0.0, 0.0))}."
@@ -107,17 +107,15 @@ def _holds(value: float, sign: str, threshold: float) -> bool:
 
 def _sure(params: Document, name: str, gate: Document) -> str:
     """The bound with its confidence, its side, and what it must reach."""
-    lower = True  # told by the rule: an upper bound of low confidence may lie below the value
+    bound, confidence, need, least = gate["bound"], "oos_sharpe_confidence", "", 0.0
+    lower = True  # the rule says which: an upper bound of low confidence may lie below the value
     if name in SKILL:
-        lower = gate["words"].startswith(WORSE)
-    elif name == "coverage":
-        lower = params["coverage_rule"] == "reject"
-    bound, confidence = max(gate["bound"], 0.0) if name == "coverage" else gate["bound"], "oos_sharpe_confidence"
-    need, least = ", needs > 0" if name == "oos_sharpe" and params["policy"] == "ci" else "", 0.0
-    if name in SKILL:
+        lower, least = gate["words"].startswith(WORSE), 1.0
         confidence = "worse_confidence" if lower else "skill_confidence"
-        need, least = ", fails > 1" if lower else ", needs < 1", 1.0
+        need = ", fails > 1" if lower else ", needs < 1"
     elif name == "coverage":
-        confidence = "coverage_confidence"
-        need, least = f", {'fails >' if lower else 'needs ≤'} {measure(gate['threshold'])}", gate["threshold"]
+        lower, least, bound = params["coverage_rule"] == "reject", gate["threshold"], max(bound, 0.0)
+        confidence, need = "coverage_confidence", f", {'fails >' if lower else 'needs ≤'} {measure(least)}"
+    elif name == "oos_sharpe" and params["policy"] == "ci":
+        need = ", needs > 0"
     return f"{100 * params[confidence]:g} % sure: {'≥' if lower else '≤'} {measure(bound, least)}{need}"

@@ -1,8 +1,8 @@
-r"""Text in a markdown report or comment. Whatever a name in params says is shown there, and does nothing.
+r"""Text in a markdown report or comment, escaped so that no name in params acts as markup.
 
-Sentences hold code between backticks, which stays code. Around it every sign that could begin HTML, a link, a picture,
-a table cell or emphasis is escaped. A word that a git host would turn into a link or a mention (`@name`, an address,
-`#12`) becomes code, since hosts look for those in all text but code.
+Code between backticks stays code. In other text, every character that could begin HTML, a link, a picture, a table cell
+or emphasis is escaped. A word that a git host would turn into a link or a mention (`@name`, an address, `#12`) becomes
+code, which hosts leave alone.
 *Source*: CommonMark 0.31 (backslash escapes, code spans), GitHub Flavored Markdown (tables, autolinks).
 """
 

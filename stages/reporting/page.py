@@ -38,7 +38,7 @@ ROBUSTNESS: tuple[Describe, ...] = (gates, equity, returns, sweep, walk_forward,
 
 
 def render_page(record: Record, panels: Sequence[Section] = (), run: str = "") -> str:
-    """Verdict first, then gates and sources, and the evidence; `run` and `panels` are what no hashed file may hold."""
+    """Verdict, gates and sources, then the evidence; `run` and `panels` are for pages that no hash covers."""
     return rendered(
         "page.html.j2",
         study=record.config["report"]["study"],
@@ -87,7 +87,7 @@ def vega() -> Markup:
 
 
 def text_of(name: str) -> str:
-    """A file beside the templates, as it is."""
+    """The text of a file in the folder of templates."""
     environment = templates()
     assert environment.loader is not None  # noqa: S101 - for the type checker
     return environment.loader.get_source(environment, name)[0]

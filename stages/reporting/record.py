@@ -21,12 +21,12 @@ PASSED = {"verdict": "pass"}
 
 
 def exceptions_alone(found: dict[str, Any]) -> dict[str, Any]:
-    """Of a day of the data report that passed, only this; any other object as it is."""
+    """The shared `PASSED` for a day of the data report that passed; any other object unchanged."""
     return PASSED if {"session", "verdict"} <= found.keys() and found["verdict"] == "pass" else found
 
 
 def rmae_alone(found: dict[str, Any]) -> dict[str, Any]:
-    """Of a cell of `metrics.json` what the page draws; any other object as it is."""
+    """A cell of `metrics.json` with only what the page draws; any other object unchanged."""
     if {"symbol", "metrics"} <= found.keys():
         found["metrics"] = {"rmae": found["metrics"]["rmae"]}
         for name in ("dm", "pit", "ties"):
@@ -38,10 +38,10 @@ def rmae_alone(found: dict[str, Any]) -> dict[str, Any]:
 class Record:
     """One run. `config` holds every declared section of params, `hashes` the md5 of each file behind the page.
 
-    Bars and forecasts are read a symbol at a time, when a section asks for them.
-    *Time*: bars and forecasts are those of the search span; of the holdout only what `evaluate` released. Forecasts and
-    cells are those of the stated calibration method, cells only the figures in `SHOWN_BY_SNAPSHOT`. The earliest runs
-    have no free forecasts, no verdict of worth, no table of cells, no benchmark and no curve without the symbol gate.
+    Bars and forecasts are read on access, one symbol at a time. Forecasts and cells are those of the stated calibration
+    method, cells only the figures in `SHOWN_BY_SNAPSHOT`. The earliest runs have no free forecasts, no verdict of
+    worth, no table of cells, no benchmark and no curve without the symbol gate.
+    *Time*: bars and forecasts are those of the search span; of the holdout only what `evaluate` released.
     """
 
     config: Document
@@ -88,10 +88,7 @@ class Record:
 
     @cached_property
     def shown_traders(self) -> list[str]:
-        """As many of the whitelist, by their errors at the horizon that each trades.
-
-        With few of many symbols on it, none of them may be among the `shown`.
-        """
+        """As many symbols of the whitelist, by their rMAE at the horizon that each trades; not a part of `shown`."""
         return self._picked(self.config["universe"]["whitelist"], self.config["rules"]["horizon_min_by_symbol"])
 
     def _picked(self, symbols: Collection[str], own_horizons_min: Mapping[str, int]) -> list[str]:
@@ -106,12 +103,12 @@ class Record:
 
     @property
     def selection(self) -> tuple[str, ...]:
-        """A note where not every symbol is shown."""
+        """A note if not every symbol is shown."""
         return _note(count(len(self.symbols), "symbol"), len(self.symbols), len(self.shown))
 
     @property
     def selection_of_traders(self) -> tuple[str, ...]:
-        """The same of the whitelist."""
+        """A note if not every symbol of the whitelist is shown."""
         many = len(self.config["universe"]["whitelist"])
         return _note(f"{count(many, 'symbol')} on universe.whitelist", many, len(self.shown_traders))
 
@@ -157,7 +154,7 @@ class Record:
 
     @cached_property
     def answered(self) -> pl.DataFrame:
-        """How many forecasts of each symbol, on how many sessions, are of which source; `key` of one, null if none."""
+        """Forecasts `asked` and sessions by source, model and symbol; `key` is that of one question, null if none."""
         snapshots = pl.struct("snapshot_utc", "history_days").n_unique().alias("asked")
         found = [pl.col("key").max(), snapshots, pl.col("session").n_unique()]
         return pl.concat(rows.group_by("source", "model", "symbol").agg(found) for rows in self.forecasts.values())
@@ -175,7 +172,7 @@ class Record:
 
 
 def _note(all_of_them: str, many: int, shown: int) -> tuple[str, ...]:
-    """How some of many symbols were picked; nothing where all are shown."""
+    """How the shown symbols were picked; empty if all are shown."""
     if shown == many:
         return ()
     return (

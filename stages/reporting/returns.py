@@ -1,4 +1,4 @@
-"""Section "Returns": the book as sheets of a strategy show it, months, ratios and buy and hold beside it."""
+"""Section "Returns": the book's months and ratios as in a fund's fact sheet, with buy and hold for comparison."""
 
 from collections.abc import Iterator
 
@@ -43,7 +43,7 @@ def returns(record: Record) -> Section:
         *_no_rolling(record, spans),
     )
     figures = tuple(figure for span, book in spans.items() for figure in _rolling(record, span, book))
-    return Section("returns", title, sentences, figures, (_months(record, spans), _beside(record, spans)))
+    return Section("returns", title, sentences, figures, (_months(record, spans), _key_figures(record, spans)))
 
 
 def _traded(record: Record) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -55,7 +55,7 @@ def _traded(record: Record) -> Iterator[tuple[str, pl.DataFrame]]:
 
 
 def _named(record: Record, span: str) -> str:
-    """The span, and which months of the holdout are open where some are not."""
+    """The span, with the open months if only some of the holdout are open."""
     return f"{span}{record.open_part * (span == 'holdout')}"
 
 
@@ -88,7 +88,7 @@ def _rolling(record: Record, span: str, book: pl.DataFrame) -> Iterator[Figure]:
 
 
 def _months(record: Record, spans: dict[str, pl.DataFrame]) -> Grid:
-    """A row a year, a column a month, as everybody knows them."""
+    """One row per year, one column per month."""
     lines = []
     for span, book in spans.items():
         earned = {(year, month): net for year, month, net in monthly(book).iter_rows()}
@@ -109,7 +109,7 @@ def _bp(value: float | None) -> str:
     return number(value, 1)
 
 
-def _beside(record: Record, spans: dict[str, pl.DataFrame]) -> Grid:
+def _key_figures(record: Record, spans: dict[str, pl.DataFrame]) -> Grid:
     known = [] if record.benchmark is None else record.benchmark["name"].unique().to_list()
     markets = [name for name in (HOLDING, MARKET) if name in known]
     titles = (

@@ -32,7 +32,7 @@ CONTROLS = {
 
 
 def controls(record: Record) -> Section:
-    """A pipeline whose history holds the answer, or that reads the wrong step, cannot pass all of them."""
+    """The control forecasters, whose scores are known in advance."""
     proofs = record.metrics["controls"]
     figures = ("verdict", "rule", "rmae_min", "rmae_max", "n")
     lines = [
@@ -149,7 +149,7 @@ def _by_horizon(record: Record) -> Iterator[Figure]:
 def by_horizon(
     record: Record, entries: Sequence[Mapping[str, Any]], field: str, rows: Sequence[str], form: str, **axis: Any
 ) -> list[Chart]:
-    """Dots at the `value` of entries, a row for each of `rows`, a colour a horizon, and bounds where there are any."""
+    """Dots at `value` of entries: a row for each of `rows`, a colour for each horizon, and bounds if there are any."""
     horizons = [f"{one} min" for one in record.config["requests"]["horizons_min"]]
     place, offset = alt.Y(f"{field}:N", title=None, sort=rows), alt.YOffset("horizon:N", sort=horizons)
     hover = [tip(field, field), tip("horizon", "horizon"), tip("n", "outcomes", ",d")]

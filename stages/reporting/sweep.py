@@ -1,4 +1,4 @@
-"""Section "The sweep": where the plateau is, who ranks first, and how much of that is luck."""
+"""Section "The sweep": the map of variants with the plateau, the ranking, and how much of it is luck."""
 
 from collections.abc import Sequence
 from math import comb
@@ -31,7 +31,7 @@ READABLE = "bandwidth('x') < 24 && isValid(datum.sharpe) ? 0 : 1"  # narrower ti
 
 
 def sweep(record: Record) -> Section:
-    """Every variant, on the search span only. The proposal changes nothing; params state what trades."""
+    """Every variant, on the search span only; the proposal changes nothing by itself."""
     sentences = (
         f"{count(record.ranking.height, 'variant')} on the search span, {count(record.trials, 'trial')} in all with "
         f"those logged before. {_proposed(record)}",
@@ -52,7 +52,7 @@ def _proposed(record: Record) -> str:
 
 
 def _compared(record: Record) -> tuple[str, ...]:
-    """A note where not every history and method of the grid could trade from the first session on."""
+    """A note if not every history and method of the grid could trade from the first session on."""
     compared, searched = record.ranking["sessions"][0], record.book["sessions"]
     if compared == searched:
         return ()
@@ -68,7 +68,7 @@ def varying(ranking: pl.DataFrame, axes: Sequence[str]) -> list[str]:
 
 
 def plateau(ranking: pl.DataFrame, combo: str | None) -> list[str]:
-    """The combos one step away from this one along one scale of the grid: those it was averaged with."""
+    """The combos one step away from this one along one scale of the grid, with which it was averaged."""
     scales = [pl.col(axis).rank("dense").cast(pl.Int64).alias(axis) for axis in SCALES]
     steps = ranking.select("combo", *scales, *SWITCHES)
     one = steps.filter(pl.col("combo") == pl.lit(combo, pl.String))
@@ -146,7 +146,7 @@ def _luck(record: Record) -> Grid:
 
 
 def _of_halves(pbo: float | None, record: Record) -> str:
-    """PBO with its count: none of seventy is not the same as never."""
+    """PBO with its count, since 0 of seventy is not the same as never."""
     blocks = record.config["sweep"]["pbo_blocks"]
     halves = comb(blocks, blocks // 2)
     return (

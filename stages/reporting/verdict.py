@@ -63,7 +63,7 @@ def headline(record: Record) -> Headline:
 
 
 def _reason(record: Record) -> str:
-    """The verdict in a sentence; a sealed one also by what the rule did on the search span."""
+    """The verdict in a sentence; a sealed one depends on the result of the search span."""
     if record.gates["verdict"] == "SEALED" and not record.book["trades"]:
         return UNTRADED
     return (
@@ -72,7 +72,7 @@ def _reason(record: Record) -> str:
 
 
 def _caveat(record: Record) -> str:
-    """What a quick reader must not overlook: artificial bars, local forecasts."""
+    """The warnings about artificial bars and local forecasts."""
     sayings = {
         "The market is artificial: this verdict says that the pipeline works or not, nothing about money.": (
             record.is_synthetic
@@ -83,7 +83,7 @@ def _caveat(record: Record) -> str:
 
 
 def _deciding(gates: Mapping[str, Any]) -> str:
-    """The gates that decided the verdict, with their text where it is the same for all."""
+    """The gates that decided the verdict, with their words if these are the same for all."""
     if gates["verdict"] == "PASS":
         return ""
     names = [name for name, gate in gates["gates"].items() if gate["required"] and gate["verdict"] == gates["verdict"]]
@@ -111,7 +111,7 @@ def _sealed(record: Record) -> str:
 
 
 def _delay(record: Record) -> list[tuple[str, str]]:
-    """What entering later costs, on the last span that is shown."""
+    """The cost of entering later, on the last span that is shown."""
     traded = record.delay.filter(pl.col("trades").sum().over("span") > 0).tail(2)
     if traded.height < 2:
         return []
@@ -180,7 +180,7 @@ def _came_out(record: Record) -> str:
 
 
 def _good(record: Record) -> str:
-    """Whose forecasts trade, and of which of them too little is known where `gates.inconclusive` merely warns."""
+    """The symbols that may trade, and those of them with too little evidence (`gates.inconclusive: warn`)."""
     trading, cells = record.oos["trading"], record.gates["cells"]
     unsure = [symbol for symbol in trading if symbol in cells and cells[symbol]["verdict"] == "INCONCLUSIVE"]
     said = f"the forecasts of {shorten(trading)}"
@@ -225,7 +225,7 @@ def _never_trades(record: Record) -> bool:
 
 
 def _wait(requests: Mapping[str, Any]) -> str:
-    """Sessions come into the record only where params and listing let them."""
+    """How to extend the record once the first sessions of the holdout are over."""
     bought_in_steps = " and `requests.last_session`" * (requests["last_session"] is not None)
     return (
         f"when the first sessions of the holdout are over, raise `universe.last_session`{bought_in_steps}; then `make "

@@ -1,4 +1,4 @@
-"""Section "Worth paying?": the buyer's verdict, the evidence by day, and what stands beside it; or that of two runs."""
+"""Section "Worth paying?": the verdict, the evidence by day and all comparisons; or the verdicts of two runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from stages.errors import count
 from stages.reporting.charts import SERIES, Figure, level, paired, rows, session_axis, sized, sliding, tip
 from stages.reporting.elements import Grid, Section, grid, measure
 from stages.reporting.record import Document, Record
-from stages.worth.beside_gates import beside_the_gates
 from stages.worth.card import card, odds
+from stages.worth.gates_compared import why_gates_differ
 from stages.worth.verdict import State
 
 DATA = ("judge_worth/days.parquet",)
@@ -44,7 +44,7 @@ class Card:
 
 
 def card_of(record: Record) -> Card | None:
-    """The card; None for a run that is older than it."""
+    """The card; None for a run from before the verdict of worth."""
     if record.worth is None:
         return None
     word, (first, *others) = record.worth["state"], card(record.worth)
@@ -55,12 +55,16 @@ def worth(record: Record) -> Section:
     """E by day, every comparison, and what was left out."""
     verdict: Document = record.worth or {}
     return Section(
-        "worth", "Worth paying?", tuple(_beside(record, verdict)), _figures(record, verdict), (_cells(record, verdict),)
+        "worth",
+        "Worth paying?",
+        tuple(_sentences(record, verdict)),
+        _figures(record, verdict),
+        (_cells(record, verdict),),
     )
 
 
 def both_worth(runs: Mapping[str, Record]) -> Section:
-    """The buyer's verdict of each run in a line; a run that is older than it has none."""
+    """The buyer's verdict of each run in a line, empty for a run from before it."""
     studies = {record.worth["study_id"] for record in runs.values() if record.worth}
     sentences = () if len(studies) < 2 else (OTHER_STUDY,)
     titles = ("run", "verdict", "asked", "question", "sessions", *MEASURED)
@@ -71,9 +75,9 @@ def both_worth(runs: Mapping[str, Record]) -> Section:
     return Section("worth", "Worth paying?", sentences, grids=(grid("The buyer's verdict", titles, lines),))
 
 
-def _beside(record: Record, verdict: Document) -> list[str]:
+def _sentences(record: Record, verdict: Document) -> list[str]:
     hardest = verdict["beats_each_free"]
-    sentences = [beside_the_gates(verdict, record.gates["verdict"])]
+    sentences = [why_gates_differ(verdict, record.gates["verdict"])]
     if hardest is not None:
         sentences.append(
             "Of the free forecasts, each taken by itself, the hardest to beat is "
@@ -92,7 +96,7 @@ def _beside(record: Record, verdict: Document) -> list[str]:
 
 
 def _figures(record: Record, verdict: Document) -> tuple[Figure, ...]:
-    """E by day, on a scale of tens; without a day that counts there is no picture."""
+    """E by day, in powers of ten; no figure without a day that counts."""
     days = pl.DataFrame() if record.worth_days is None else record.worth_days
     days = days.filter(~pl.col("before"), question=verdict["decide_by"], cell="primary")
     if days.is_empty():
@@ -121,7 +125,7 @@ def _figures(record: Record, verdict: Document) -> tuple[Figure, ...]:
 
 
 def _of_run(record: Record, verdict: Document) -> tuple[Any, ...]:
-    """A run's verdict, what decides it (distributions at a horizon, or money in a unit), and what was measured."""
+    """A run's verdict, the question that decides it, and the measured columns."""
     decides = verdict["decide_by"]
     ahead = f"{_unit(record)} a session" if decides == "money" else f"{verdict['horizon_min']} min"
     asked = (verdict["state"], verdict["model"], f"{QUESTIONS[decides]}, {ahead}", verdict["sessions"])

@@ -1,8 +1,8 @@
 """Whether artifacts/ is the evidence for params.yaml. Every command that reads artifacts/ asks this first.
 
 dvc.lock records the params, files of conf/ and inputs with which each stage ran, and the md5 of its outputs. Params are
-compared and files are hashed here, because DVC trusts a file's time and the names in its cache. The stages that a
-command reads are checked, and all stages before them.
+compared and files are hashed here, because DVC trusts a file's time and the names in its cache. The check covers the
+stages that a command reads, and all stages before them.
 
 *Errors*: `ConfigurationError` (exit 5) naming what differs, or when `dvc status` fails. Changed code only gives a
 warning line: the figures may be the same.
@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from stages.errors import ConfigurationError
+from stages.errors import ConfigurationError, shorten
 from stages.io.content import LOCK, content_hash
 from stages.io.dvc_command import run_dvc
 from stages.io.settings import PARAMS, parse_dvc_yaml, parse_yaml
@@ -33,7 +33,7 @@ def unfinished_stages() -> list[str]:
 
 
 STUDY = "artifacts/list_source/study.json"  # all params, validated
-USED = {"list_source": {"source", "universe"}}  # the sections behind its other output
+USED = {"list_source": {"source", "universe"}}  # the sections that its other output depends on
 ARTIFACTS, CONF = "artifacts/", "conf/"
 NAMED = 4
 
@@ -49,7 +49,7 @@ class Run:
         """These stages and all stages before them, in order."""
         makers = {one["path"]: stage for stage in self.stages for one in self.listed(stage, "outs")}
         in_order: dict[str, None] = {}
-        begun: set[str] = set()  # where a lock was cut off, stages may seem to make each other
+        begun: set[str] = set()  # in a truncated lock, stages may seem to depend on each other
 
         def add(stage: str) -> None:
             if stage in begun:
@@ -72,7 +72,7 @@ class Run:
     def other_params(self, stages: Collection[str]) -> dict[str, tuple[Any, Any]]:
         """Keys, or whole sections, that differ from the run of these stages: value in params.yaml, and in the run.
 
-        What `list_source` validates counts only where its study was read.
+        Params that only `study.json` depends on count only if one of the stages read it.
         """
         whole = any(one["path"] == STUDY for stage in stages for one in self.listed(stage, "deps"))
         recorded = {
@@ -89,7 +89,7 @@ class Run:
 class Findings:
     """Differences from the lock.
 
-    `stale`: inputs that changed since a stage read them; `changed`: outs with their md5.
+    `stale`: inputs that changed since a stage read them; `changed`: outs that changed, with the recorded md5.
     """
 
     never_ran: list[str] = field(default_factory=list)
@@ -101,22 +101,22 @@ class Findings:
 
     @property
     def complaint(self) -> str:
-        """Why artifacts/ is not evidence for params.yaml, as text; empty where it is."""
+        """Why artifacts/ is not evidence for params.yaml, as text; empty if it is."""
         words = {
-            "dvc.lock records no run of {}": _named(self.never_ran),
+            "dvc.lock records no run of {}": shorten(self.never_ran, NAMED),
             "artifacts/ was made with other params than params.yaml: {}": _named_params(self.params)
             if self.params
             else "",
-            "artifacts/ was made from another {}": _named(self.stale),
-            f"{{}} {'is' if len(self.absent) == 1 else 'are'} missing": _named(self.absent),
-            "changed after the run that dvc.lock records: {}": _named(list(self.changed)),
+            "artifacts/ was made from another {}": shorten(self.stale, NAMED),
+            f"{{}} {'is' if len(self.absent) == 1 else 'are'} missing": shorten(self.absent, NAMED),
+            "changed after the run that dvc.lock records: {}": shorten(list(self.changed), NAMED),
         }
         return "; ".join(sentence.format(names) for sentence, names in words.items() if names)
 
     @property
     def other_code(self) -> str:
-        """Code files that differ from those that made artifacts/, as text; empty where none do."""
-        return f"artifacts/ was made by other code than the code here: {_named(self.code)}" if self.code else ""
+        """Code files that differ from those that made artifacts/, as text; empty if none do."""
+        return f"artifacts/ was made by other code than the code here: {shorten(self.code, NAMED)}" if self.code else ""
 
     @property
     def remedy(self) -> str:
@@ -131,8 +131,8 @@ def read_run(root: Path = Path(), params: Mapping[str, Any] | None = None) -> Ru
     *Errors*: `ConfigurationError` when a file is missing or the lock is damaged.
     """
     try:
-        beside = (root / PARAMS).read_text(encoding="utf-8") if params is None else ""
-        run = parse_run(beside, (root / LOCK).read_text(encoding="utf-8"))
+        stated = (root / PARAMS).read_text(encoding="utf-8") if params is None else ""
+        run = parse_run(stated, (root / LOCK).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"{Path(error.filename).name} is missing, so nothing ran here: run `make run`."
@@ -156,13 +156,13 @@ def parse_run(params: str, lock: str) -> Run:
         for stage in stages.values():
             stage.get("params", {}).get(str(PARAMS), {}).items()
             {one["path"] + one["md5"] for one in (*stage.get("deps", ()), *stage.get("outs", ()))}
-    except (yaml.YAMLError, TypeError, ValueError, KeyError, AttributeError):  # a lock that was cut off
+    except (yaml.YAMLError, TypeError, ValueError, KeyError, AttributeError):  # a truncated lock
         stages = {}
     return Run(parse_yaml(params) or {}, stages)
 
 
 def findings(run: Run, stages: Iterable[str], root: Path = Path(), fetched: Iterable[Path] | None = None) -> Findings:
-    """Differences below `root` for these stages and all before them; of outs, only `fetched` ones where it is given."""
+    """Differences below `root` for these stages and all before them; if `fetched` is given, of these outs only."""
     differences, names = Findings(), run.up_to(stages)
     differences.never_ran = [name for name in names if name not in run.stages]
     differences.params = run.other_params(names)
@@ -194,7 +194,7 @@ def require_evidence(*stages: str, params: Mapping[str, Any] | None = None) -> N
 
 
 def require_fetched(name: str, files: Iterable[Path], root: Path) -> None:
-    """The same for the run `name`, of which only these files, its lock and its params were fetched below `root`."""
+    """Check the run `name`, of which only these files, its lock and its params were fetched below `root`."""
     run = read_run(root)
     differences = findings(run, set(run.stages) - {"report"}, root, files)
     if differences.complaint:
@@ -217,11 +217,6 @@ def _damaged_copies(md5: str) -> Iterator[Path]:
     elif md5.endswith(".dir"):
         for one in json.loads(copy.read_bytes()):
             yield from _damaged_copies(one["md5"])
-
-
-def _named(names: list[str]) -> str:
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _named_params(params: Mapping[str, tuple[Any, Any]]) -> str:

@@ -1,9 +1,10 @@
-"""Unused partitions in a bucket: objects that no recorded run needs, and nothing else that lies there.
+"""Unused partitions in a bucket: those that no recorded run needs. Other objects in the bucket are never touched.
 
-A run needs what its manifests name: every run that a commit, branch, tag or experiment of this clone records, and this
-workspace. What others pushed counts once it was fetched.
-*Time*: an object younger than `OLDEST_RUN` is kept, since a run that is still going has not written its manifest.
-*Errors*: `ConfigurationError` (exit 5) while a recorded manifest is not available: then nothing is known to be unused.
+A run needs the objects that its manifests name. Runs are those that a commit, branch, tag or experiment of this clone
+records, and this workspace; fetch what others pushed first.
+*Time*: an object younger than `OLDEST_RUN` is kept, since a run in progress has not written its manifest.
+*Errors*: `ConfigurationError` (exit 5) while a recorded manifest is not available, since nothing is then known to be
+unused.
 """
 
 import json
@@ -26,7 +27,7 @@ FOLDERS = ("bars", "features", "search", "holdout")
 
 
 def garbage(root: str, before: datetime) -> tuple[list[str], int]:
-    """Uris of partitions below `root` last written before this instant that no manifest names; how many are named."""
+    """Uris of partitions below `root` that no manifest names, written before this instant; and how many are named."""
     needed = set(_named_by_runs()) | set(_named_here())
     filesystem, path = open_uri(root, Path(), PARAM)
     with explain_errors(root, PARAM):
@@ -37,7 +38,7 @@ def garbage(root: str, before: datetime) -> tuple[list[str], int]:
 
 
 def _is_partition(name: str, root: str) -> bool:
-    """Whether we named it: a DVC remote, with its answers, may lie below the same root."""
+    """Whether the name is a partition's: a DVC remote, with its answers, may share the root."""
     return OBJECT.fullmatch(name.removeprefix(f"{root}/")) is not None
 
 
@@ -81,7 +82,7 @@ def _folders(run: Run) -> Iterator[str]:
 
 
 def _cached(digest: str) -> bytes:
-    """A file of DVC's cache; one that was altered is as good as none."""
+    """A file of DVC's cache. *Errors*: `FileNotFoundError` if it is absent or altered."""
     if file_hash(cached(digest)) != digest.removesuffix(".dir"):
         raise FileNotFoundError
     return cached(digest).read_bytes()

@@ -1,8 +1,8 @@
-"""Null markets, which hold nothing to find, and the last result of `make null` for a strategy.
+"""Null markets, in which there is nothing to find, and the last result of `make null` for a strategy.
 
 A null market is the null study with another seed. Its stages run up to the buyer's verdict in a temporary folder, with
-a store and a log of its own: nothing is logged, bought or kept here. Results are kept beside the answer store, where no
-stage reads them.
+its own store and log: nothing is logged, bought or kept here. Results are kept next to the answer store, where no stage
+reads them.
 
 *Errors*: `ConfigurationError` (exit 5) with the stage's own sentence when a null market cannot run.
 """
@@ -36,12 +36,12 @@ def keep_luck(strategy: str, found: dict[str, Any]) -> None:
 def kept_luck(strategy: str, gates: Mapping[str, Any]) -> dict[str, Any] | None:
     """The result for this strategy, if these `gates` judged it: `dates` and `markets` as `trading/luck.py` makes them.
 
-    Gates move a strategy's id only where a symbol enters or leaves.
+    A strategy's id depends on the gates only through the symbols that may trade.
     """
     content = LocalStore(store_root()).read(_name(strategy))
     try:
         found = json.loads(content or b"{}")
-    except (ValueError, RecursionError):  # damaged: as if it had not been asked
+    except (ValueError, RecursionError):  # damaged: counts as missing
         found = {}
     return found if isinstance(found, dict) and found.get("gates") == gates else None
 
@@ -50,7 +50,7 @@ def _name(strategy: str) -> str:
     return f"null/{strategy}.json"
 
 
-# The buyer's verdict is about persistence alone: where nothing can be found, the other free forecasts only take time.
+# The only free forecast is persistence: with nothing to find, others would only take time.
 NULL_STUDY = (
     "preset=synthetic_null",
     "forecaster=seasonal",
@@ -80,7 +80,7 @@ def null_study() -> Study:
 
 def null_market(seed: int) -> "tuple[SpanInputs, State]":
     """The search span of the null study with this market seed, and the buyer's verdict on its forecaster."""
-    from stages.runs.spans import keep_span  # loads numba, and the page only reads what was kept
+    from stages.runs.spans import keep_span  # loads numba, which the page does not need
 
     params = compose(overrides=[*NULL_STUDY, f"source.synthetic.seed={seed}"])
     with scratch_study(params) as scratch:

@@ -1,11 +1,11 @@
 """Earlier runs: the files of an experiment, branch or commit, and all runs whose tables still exist.
 
 A stage that DVC restores from its run-cache does not run, so it logs no trial. Its variants are still known: dvc.lock
-says where each table is in DVC's cache, and the params.yaml of the same commit says what was judged. So entries of an
-older log can be read under the present names of their variants and strategies.
+says where each table is in DVC's cache, and the params.yaml of the same commit says what was judged. Both also give the
+present names of variants and strategies in entries of an older log.
 
-*Errors*: `ConfigurationError` (exit 5) when there is no such run, when its files are not available, when they are not
-those of its dvc.lock, or in a shallow clone. Missing tables raise nothing: they are counted.
+*Errors*: `ConfigurationError` (exit 5) when there is no such run, when its files are not available or not those of its
+dvc.lock, or in a shallow clone. Missing tables raise nothing: they are counted.
 """
 
 import csv
@@ -30,8 +30,8 @@ from stages.trading.trials import Entry, context_of, earlier_contexts_of, evalua
 def fetch_run(name: str, files: Mapping[str, Path], folder: Path, later: Container[str] = ()) -> dict[str, Path]:
     """Copy files of the run `name`, its params and its lock into `folder`, under their own paths; returns the files.
 
-    The workspace does not change; the files must be those that the lock records. Those named in `later` are left out
-    where the run is older than their stage.
+    The workspace does not change; the files must be those that the lock records. Files named in `later` are left out if
+    the run is older than their stage.
     """
     copy_from_run(name, (PARAMS, LOCK), folder)
     run = read_run(folder)
@@ -46,13 +46,13 @@ COMBOS = {"sweep": "artifacts/sweep/ranking.csv", "backtest": "artifacts/backtes
 VERDICT = "artifacts/evaluate/oos.json"
 WORTH = "artifacts/judge_worth/worth.json"
 MANIFEST = "artifacts/list_source/manifest.json"
-RECORD_SECTIONS = ("report", "evaluate", "list_source")  # in runs of today only the last
+RECORD_SECTIONS = ("report", "evaluate", "list_source")  # stages that recorded all params; today only the last
 AFTER_THE_VARIANTS = {"evaluate", "judge_worth", "report"}
 
 
 @dataclass
 class RecordedEntries:
-    """What recorded runs hold: their entries, how many tables are gone, how many runs do not match their params.yaml.
+    """The entries of recorded runs, the number of missing tables, and of runs that do not match their params.yaml.
 
     `contexts` and `strategies` map names in entries of an older log to the present names.
     """
@@ -73,7 +73,7 @@ def present_run() -> list[Run]:
 
 
 def log_present_run() -> None:
-    """Log what the present tables hold, for the stages among theirs that DVC restored."""
+    """Log the entries of the present tables, in case DVC restored their stages."""
     open_log(read_params(ApiParams)).add_all(entries_of(present_run()).entries)
 
 
@@ -93,7 +93,7 @@ def recorded_runs() -> Iterator[Run]:
 
 
 def entries_of(runs: Iterable[Run]) -> RecordedEntries:
-    """What these runs evaluated and opened, as far as their tables are available."""
+    """The variants, studies and openings of these runs whose tables are available."""
     recorded = RecordedEntries()
     for run in runs:
         recorded.runs += 1
@@ -114,19 +114,19 @@ def entries_of(runs: Iterable[Run]) -> RecordedEntries:
         verdict = _content(run, "evaluate", VERDICT, recorded)
         if verdict is not None:
             _add_openings(json.loads(verdict), run, recorded)
-    recorded.contexts |= {name: name for name in recorded.contexts.values()}  # a present name is no older one
+    recorded.contexts |= {name: name for name in recorded.contexts.values()}  # a present name stays
     return recorded
 
 
 def _is_mixed(run: Run) -> bool:
-    """Whether its variants were made with other params than stand beside it, or its last stages with another study."""
+    """Whether its variants were made with other params than its params.yaml, or its stages with several studies."""
     listed = [one for stage in run.stages for kind in ("deps", "outs") for one in run.listed(stage, kind)]
     studies = {one["md5"] for one in listed if one["path"] == STUDY}
     return len(studies) > 1 or bool(run.other_params(set(run.stages) - AFTER_THE_VARIANTS))
 
 
 def _with_recorded(run: Run) -> dict[str, Any]:
-    """Its params as it recorded them: a section on which no variant depends may stand otherwise beside it by now."""
+    """Its params as recorded: in params.yaml, a section that no variant depends on may have changed since."""
     recorded: dict[str, Any] = {}
     for stage in RECORD_SECTIONS:
         recorded |= run.stages.get(stage, {}).get("params", {}).get(str(PARAMS), {})
@@ -134,7 +134,7 @@ def _with_recorded(run: Run) -> dict[str, Any]:
 
 
 def _add_openings(oos: Mapping[str, Any], run: Run, recorded: RecordedEntries) -> None:
-    """What this run opened of the holdout, all or some months, under the strategy's present id."""
+    """Add the run's openings of the holdout, or of its months, under the strategy's present id."""
     strategy = oos["strategy_id"]
     manifest = _content(run, "list_source", MANIFEST, recorded)
     if manifest is not None:
@@ -145,7 +145,7 @@ def _add_openings(oos: Mapping[str, Any], run: Run, recorded: RecordedEntries) -
 
 
 def _content(run: Run, stage: str, path: str, recorded: RecordedEntries) -> bytes | None:
-    """A recorded file in DVC's cache. None, and counted, when it is gone or altered; None where its stage never ran."""
+    """A recorded file in DVC's cache; None if its stage never ran, or, counted as missing, if it is gone or altered."""
     digest = next((str(out["md5"]) for out in run.listed(stage, "outs") if out["path"] == path), None)
     if digest is None:
         return None

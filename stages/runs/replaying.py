@@ -1,6 +1,6 @@
-"""A study's stages as functions, which the audit runs in other worlds.
+"""A study's stages as functions, which the audit runs on other markets.
 
-*Time*: who may trade was chosen on the whole search span, so it is an input here, like the sessions of that span.
+*Time*: the symbols that may trade were chosen on the whole search span, so they are an input here, like its sessions.
 Decisions are replayed on the search span only: the audit never reads sealed tables.
 """
 
@@ -43,7 +43,7 @@ ASKED = ["symbol", "snapshot_utc", "history_days", "key"]
 class Record:
     """Inputs of a replay: tables `Calendar` (all, search span), gates, tables `Quantiles` and `Halts`.
 
-    `of_program` are the rows of `Quantiles` by a program among the free candidates, which is not run again.
+    `of_program` are the rows of `Quantiles` by a program among the free candidates; it is not run again.
     """
 
     calendar: pl.DataFrame
@@ -112,7 +112,7 @@ class _Stages:
         return self._answered_by(self.study.forecaster.name, schedule, questions, market)
 
     def answer_by_key(self, schedule: pl.DataFrame, questions: list[Question], market: Market) -> pl.DataFrame:
-        """Stored answers are found by key; persistence answers where the other future asks something new."""
+        """Stored answers by key; persistence answers questions that only the other future asks."""
         stand_in = self._answered_by(BENCHMARK, schedule, questions, market)
         return _by_key(self.record.quantiles.filter(model=self.study.forecaster.model), stand_in)
 
@@ -172,6 +172,6 @@ class _Stages:
 
 
 def _by_key(recorded: pl.DataFrame, stand_in: pl.DataFrame) -> pl.DataFrame:
-    """Recorded answers to the questions that `stand_in` answers, and its own where another future asks anew."""
+    """Recorded answers to the questions in `stand_in`, and its own to questions without a recorded answer."""
     kept = recorded.join(stand_in.select(ASKED).unique(), on=ASKED, how="semi")
     return Quantiles.of(pl.concat([kept, stand_in.join(kept, on=ASKED, how="anti")]))

@@ -1,8 +1,8 @@
 """The market under given params, computed without changing the workspace.
 
 Stages before `build_requests` whose params, files of conf/ (the source's listing, events) and outputs match dvc.lock
-are taken from `artifacts/`. From the first that differs on, stages run in a temporary folder. Nothing here asks a
-forecaster.
+are taken from `artifacts/`. The first stage that differs and all after it run in a temporary folder. Nothing here asks
+a forecaster.
 *Errors*: `ConfigurationError` (exit 5) with the stage's own sentence when one cannot run.
 """
 
@@ -45,7 +45,7 @@ def scratch_study(document: Mapping[str, Any]) -> Iterator[Path]:
 
 @contextmanager
 def market_of(document: Mapping[str, Any]) -> Iterator[Market]:
-    """The market under these params, for use within the block. A symbol is read when it is asked for."""
+    """The market under these params, for use within the block. Symbols are read on access."""
     requests = Study.parse(dict(document)).requests
     columns = ("ts", "sigma_5m", *requests.hist_exog, *requests.futr_exog)
     changed = stages_to_run(document)

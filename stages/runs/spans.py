@@ -23,7 +23,7 @@ FORECASTS = "calibrated.parquet"
 def read_span(folder: Path, method: str) -> SpanInputs:
     """The search span: bars, forecasts by one calibration with their outcomes, and calendar, each checked.
 
-    Bars of a symbol are read when they are asked for.
+    A symbol's bars are read on access.
     """
     return SpanInputs(
         bars=PartitionedTables.of(Prices, folder / "bars"),
@@ -33,14 +33,14 @@ def read_span(folder: Path, method: str) -> SpanInputs:
 
 
 def keep_span(folder: Path, method: str) -> SpanInputs:
-    """The same with all bars read now, for repeated use or after the folder is gone."""
+    """`read_span` with all bars read at once, for repeated use or after the folder is gone."""
     inputs = read_span(folder, method)
     return replace(inputs, bars=dict(inputs.bars))
 
 
 @dataclass(frozen=True)
 class SpanFiles:
-    """The files of a span, of which a symbol's bars and forecasts (in the form of `table`) are read where needed."""
+    """The files of a span, from which workers read a symbol's bars and forecasts (in the form of `table`)."""
 
     folder: Path
     table: type[Table]
@@ -49,7 +49,7 @@ class SpanFiles:
 
     @classmethod
     def searched(cls, folder: Path, forecasts: type[Table] = Traded) -> Self:
-        """The search span, to be traded; with forecasts in the form of `Scored`, to be scored too."""
+        """The search span, to be traded, or with forecasts in the form of `Scored` also to be scored."""
         return cls._of(folder, forecasts, Prices)
 
     @classmethod

@@ -1,7 +1,7 @@
 """The trial log: every variant ever evaluated, study ever judged and holdout ever opened, kept for good.
 
-It is in `trials/` beside the answer store, where `dvc gc` and lost runs do not affect it, and on DVC's default remote
-when answers are shared. An entry is one immutable file named by the sha256 of its content: adding it again changes
+It is in `trials/` next to the answer store, where `dvc gc` and lost runs do not affect it, and on DVC's default remote
+if answers are shared. An entry is one immutable file named by the sha256 of its content: adding it again changes
 nothing, writers cannot disturb each other, and a killed process leaves it complete or absent. Variants that are
 evaluated together are one entry, so a sweep of a thousand needs one file.
 
@@ -55,7 +55,7 @@ class TrialLog:
         return False
 
     def add_all(self, entries: Iterable[Entry]) -> int:
-        """Add every entry; how many were not here."""
+        """Add every entry; returns how many were new."""
         return sum(self.add(entry) for entry in sorted(entries, key=repr))
 
     def entries(self) -> list[Entry]:
@@ -106,22 +106,22 @@ def open_log(api: ApiParams) -> TrialLog:
 
 
 def log_variants(results: pl.DataFrame) -> None:
-    """Log that these combos (rows with `combo`, `sharpe`, `sessions`) were judged; called before writing results."""
+    """Log that these combos (rows with `combo`, `sharpe`, `sessions`) were judged; call it before writing results."""
     open_log(read_params(ApiParams)).add(evaluated(read_document(), results.iter_rows(named=True)))
 
 
 def log_opening(strategy_id: str, part: str = ALL) -> None:
-    """Log that the holdout, or a month of it, is opened for this strategy; called before it is read."""
+    """Log that the holdout, or a month of it, is opened for this strategy; call it before reading."""
     open_log(read_params(ApiParams)).add(opened(read_document(), strategy_id, None if part == ALL else part))
 
 
 def log_study(study_id: str, training: Mapping[str, Any]) -> None:
-    """Log that this study was judged, `training` as in `worth.json`; called before the verdict is kept."""
+    """Log that this study was judged, `training` as in `worth.json`; call it before writing the verdict."""
     open_log(read_params(ApiParams)).add(judged_worth(read_document(), study_id, training))
 
 
 def looks_at(study_id: str) -> int:
-    """At how many lengths this log saw the study judged."""
+    """At how many different numbers of sessions this study was judged, by the local log."""
     return looks(TrialLog(LocalStore(store_root()), None).entries(), study_id)
 
 
@@ -151,7 +151,7 @@ def earlier_openings(source: str) -> dict[str, str]:
 
 def committed_openings() -> Iterator[tuple[tuple[str, str], str, str]]:
     """Source and study, opening and commit, of every commit that changed what is opened, oldest first."""
-    # What a merge discards was seen all the same.
+    # An opening that a merge discarded still counts.
     every = ("--all", "--full-history", "-m", "--reverse", "--topo-order")
     changed = git("log", *every, "--format=%H", f"-G{OPENED}", "--", str(PARAMS))
     for commit in dict.fromkeys(changed.split()):

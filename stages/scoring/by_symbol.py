@@ -1,16 +1,16 @@
-"""All scores of one symbol, with only its rows in memory, and the documents that hold those of all symbols together.
+"""All scores of one symbol, with only its rows in memory, and the documents for all symbols together.
 
-`metrics.json`, which is read in pull requests, holds what the run states: pooled scores of every method, and single
-cells of the stated one. Table `Cells` holds the cells of all methods and the clock times of the stated one, a figure a
-row; tests stand beside other figures by names like `dm_p_better`, the counts of the PIT as `pit_1` to `pit_4`.
+`metrics.json`, which is read in pull requests, holds pooled scores of every method, and single cells of the stated one.
+Table `Cells` holds the cells of all methods and the clock times of the stated one, one figure a row. Tests are figures
+named like `dm_p_better`; the counts of the PIT are `pit_1` to `pit_4`.
 
 A model that was trained on the days it is judged on may remember them. So a date in `forecaster.trained_until` splits
-the search span, and every score is made once more for the days up to it and for those after it.
+the search span, and every score is also computed for the days up to it and for those after it.
 
 *Tables*: `trained` of `metrics.json` is `{until, before, after}`. `until` is a date, `never` (this project's own
 forecasters are not trained), or null (unknown); `before` and `after` hold `pooled` and `cells` of the stated method and
-`free`, in the form of `metrics.py` and `free.py`, and are null where nothing is split.
-*Time*: rows of the search span; the day `until` itself lies before. Bars are only looked up by the controls.
+`free`, in the form of `metrics.py` and `free.py`, and are null without a date.
+*Time*: rows of the search span; the day `until` itself is in `before`. Only the controls look up bars.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,9 +24,9 @@ from stages.params.gates import GatesParams
 from stages.scoring.controls import ControlScores, control_scores, controls
 from stages.scoring.discoveries import Stated
 from stages.scoring.entries import Document
-from stages.scoring.free import FreeScores, FreeTogether, free_scores
+from stages.scoring.free import FreeScores, RunningFree, free_scores
 from stages.scoring.losses import VERSIONS
-from stages.scoring.metrics import CELL, COUNTS, PartScores, ScoresTogether, part_scores
+from stages.scoring.metrics import CELL, COUNTS, PartScores, RunningScores, part_scores
 from stages.scoring.tournament import hits_by_clock, relative_losses, tournament
 from stages.tables.contract import packed
 from stages.tables.forecasts import NEVER, is_untrained
@@ -78,7 +78,7 @@ Sides = Mapping[str, tuple[PartScores, FreeScores]]
 def scores_by_side(
     asked: pl.DataFrame, free: pl.DataFrame, until: date | None, params: GatesParams, stated: Stated
 ) -> Sides:
-    """Some symbols scored on both sides of the date; on none without one."""
+    """Scores of some symbols on the days up to `until` and on those after it; empty without a date."""
     if until is None:
         return {}
     sides = dict(zip(BOTH, (pl.col("session") <= until, pl.col("session") > until), strict=True))
@@ -92,11 +92,11 @@ def scores_by_side(
 
 
 @dataclass
-class TrainingTogether:
-    """The parts added up so far, on each side."""
+class RunningTraining:
+    """The running scores of each side."""
 
-    sides: dict[str, tuple[ScoresTogether, FreeTogether]] = field(
-        default_factory=lambda: {side: (ScoresTogether(), FreeTogether()) for side in BOTH}
+    sides: dict[str, tuple[RunningScores, RunningFree]] = field(
+        default_factory=lambda: {side: (RunningScores(), RunningFree()) for side in BOTH}
     )
 
     def add(self, part: Sides) -> None:
@@ -106,13 +106,13 @@ class TrainingTogether:
             self.sides[side][1].add(free)
 
     def document(self, until: date | None, sources: Sequence[str], params: GatesParams) -> Document:
-        """The document; `sources` are the makers of the asked forecasts."""
+        """`trained` of `metrics.json`; `sources` are the makers of the asked forecasts."""
         if until is None:
             return {"until": NEVER if is_untrained(sources) else None} | dict.fromkeys(BOTH)
         return {"until": str(until)} | {side: _document(*both, params) for side, both in self.sides.items()}
 
 
-def _document(asked: ScoresTogether, free: FreeTogether, params: GatesParams) -> Document:
+def _document(asked: RunningScores, free: RunningFree, params: GatesParams) -> Document:
     scores = asked.document(params)
     return {"pooled": scores["pooled"], "cells": scores["cells"], "free": free.document(params)}
 
@@ -132,7 +132,7 @@ class SymbolScores:
 
 @dataclass(frozen=True)
 class ScoreSymbol:
-    """Scores a symbol. `oracle` answers for an artificial market, and is then one of the controls."""
+    """Scores a symbol. `oracle`, which only an artificial market has, becomes one of the controls."""
 
     params: GatesParams
     stated: Stated
@@ -173,7 +173,7 @@ class Scores:
     @classmethod
     def of(cls, parts: Iterable[SymbolScores], params: GatesParams, until: date | None, asked: Sequence[str]) -> Self:
         """From the symbols in their order; `asked` are the makers of the asked forecasts."""
-        together, free, trained = ScoresTogether(), FreeTogether(), TrainingTogether()
+        together, free, trained = RunningScores(), RunningFree(), RunningTraining()
         kept = []
         for part in parts:
             together.add(part.asked)

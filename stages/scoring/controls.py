@@ -4,10 +4,10 @@
 the target's clock time and must score zero with full coverage. `shifted_oracle` reads one minute too early and must be
 visibly worse. A history that contains the answer, or a score that reads the wrong step, cannot pass all three.
 
-On artificial data `oracle_bound` is added: it knows the planted pattern, so nobody can do better. Its answers are
-scored on the same outcomes as the forecasts, so that a calm or wild span favours neither. A forecaster whose absolute
-errors are smaller than the oracle's by more than three standard errors of the daily difference, also where the oracle
-answers to a tick, must have seen the future.
+On artificial data `oracle_bound` is added: it knows the planted pattern, so nobody can do better. It is scored on the
+same outcomes as the forecasts, so that a calm or volatile span favours neither. A forecaster must have seen the future
+if its absolute errors are smaller than the oracle's by more than three standard errors of the daily difference, and
+also smaller than those of the oracle's answers rounded to a tick.
 
 *Tables*: the result of one control, and per cell (symbol, history, horizon, method) and version `rmae`, the oracle's
 `oracle_rmae` on the same outcomes, the `expected_rmae` from the market's own formula, and `lead_se`: by how many
@@ -44,8 +44,8 @@ OracleCells = tuple[list[Document], int]
 
 
 def oracle_cells(forecasts: pl.DataFrame, plant: pl.DataFrame) -> OracleCells:
-    """Every cell of some symbols beside the oracle's answers `plant`, and the number of questions."""
-    rows = _beside(forecasts, plant)
+    """Every cell of some symbols compared with the oracle's answers `plant`, and the number of questions."""
+    rows = _with_oracle(forecasts, plant)
     return list(_cells(rows)), rows.n_unique([*QUESTION, "history_days"])
 
 
@@ -66,7 +66,7 @@ def oracle_bound(parts: Sequence[OracleCells]) -> Document:
     }
 
 
-def _beside(forecasts: pl.DataFrame, plant: pl.DataFrame) -> pl.DataFrame:
+def _with_oracle(forecasts: pl.DataFrame, plant: pl.DataFrame) -> pl.DataFrame:
     """The scored forecasts with the oracle's answers."""
     columns = [*CELLS, "snapshot_utc", "session", "y_bp", *MEDIANS.values()]
     scored = asked_rows(forecasts).filter(~pl.col("void"), "calibrated").select(columns).sort(*CELLS, "snapshot_utc")
@@ -96,15 +96,12 @@ def _cells(rows: pl.DataFrame) -> Iterator[Document]:
 
 
 def _lead(daily: Floats) -> Document:
-    """How far the forecast is ahead of the oracle, by the daily difference of their errors; one day tells nothing.
-
-    In Student's t, so many standard errors are as improbable as three of a normal.
-    """
+    """How far the forecast is ahead of the oracle, from the daily differences of their errors; 0 for a single day."""
     days = len(daily)
     lead = float(daily.mean()) if days > 1 else 0.0
     se = float(daily.std(ddof=1) / np.sqrt(days)) if varies(daily) else 0.0
-    most = float(stdtrit(max(days - 1, 1), ndtr(ALARM_SE))) * se
-    alarm = not lead <= most  # also where the planted pattern could not be read
+    most = float(stdtrit(max(days - 1, 1), ndtr(ALARM_SE))) * se  # as improbable as three of a normal
+    alarm = not lead <= most  # NaN, an unreadable planted pattern, also alarms
     return {"lead_se": rounded(lead / se) if se > 0 else None, "alarm": alarm}
 
 
@@ -128,7 +125,7 @@ class ControlScores:
 def control_scores(
     forecasts: pl.DataFrame, ends: pl.DataFrame, bars: Mapping[str, pl.DataFrame], plant: pl.DataFrame | None = None
 ) -> ControlScores:
-    """Some symbols by each control; `plant` is what the oracle of an artificial market answers.
+    """Scores of the controls on some symbols; `plant` are the answers of an artificial market's oracle.
 
     `ends`: the `key` of each question and `end_utc`, the start of the last bar that it sent.
     """
@@ -141,9 +138,9 @@ def control_scores(
 
 
 def controls(parts: Sequence[ControlScores], params: GatesParams) -> Document:
-    """A verdict for each control over all symbols, and for all controls together.
+    """A verdict for each control over all symbols, and one for all controls.
 
-    Of a random walk a minute is the less the longer it goes on, by the root of its length.
+    The longer the horizon, the less a minute matters: by its square root on a random walk. So does the limit fall.
     """
     limit, horizons = params.shifted_oracle_rmae_gt, [h for part in parts for *_, h in part.scores["shifted_oracle"]]
     beyond = ", beyond an hour times sqrt(60 / minutes)" * (max(horizons, default=0) > HOUR)
@@ -164,9 +161,10 @@ def controls(parts: Sequence[ControlScores], params: GatesParams) -> Document:
 
 
 def _answers(asked: pl.DataFrame, bars: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Each forecast as each `control` would have made it: every level is the move to a close that it looks up.
+    """The answer of each `control` to each question: every level is the move to a close that it looks up.
 
-    The close is that of the bar which starts at the question's end, or ends at the target, or a minute before.
+    `echo` reads the bar that starts at the question's end, `oracle` the bar that ends at the target, `shifted_oracle`
+    the bar before that.
     """
     target = pl.col("snapshot_utc") + pl.duration(minutes=pl.col("horizon_min") - 1)
     starts = dict(zip(CONTROLS, (pl.col("end_utc"), target, target - pl.duration(minutes=1)), strict=True))
@@ -179,7 +177,7 @@ def _answers(asked: pl.DataFrame, bars: Mapping[str, pl.DataFrame]) -> pl.DataFr
 
 
 def _asked_once(forecasts: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
-    """One row a scored forecast, for any calibration, with the last bar that its question sent."""
+    """One row a scored question, of the first calibration method only, with the last bar that it sent."""
     asked = asked_rows(forecasts.filter(~pl.col("void"), pl.col("method") == pl.col("method").min()))
     return asked.join(ends.select("key", "end_utc"), on="key", how="left", maintain_order="left")
 
@@ -192,7 +190,7 @@ def _closes(symbol: str, bars: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame
 
 
 def _proof(scores: Sequence[Score], rule: str, holds: Holds) -> Document:
-    """Whether the rule holds in every cell; a value that could not be read fails its cell."""
+    """Whether the rule holds in every cell; an unreadable value (NaN) fails its cell."""
     rmae = [value for value, *_ in scores if np.isfinite(value)]
     verdict = Verdict.PASS if all(holds(*score) for score in scores) else Verdict.FAIL
     return {
@@ -204,7 +202,7 @@ def _proof(scores: Sequence[Score], rule: str, holds: Holds) -> Document:
 
 
 def _scores(answers: pl.DataFrame) -> dict[str, list[Score]]:
-    """One score a cell by control, except cells whose outcomes never moved: there all answers look like persistence."""
+    """One score a cell by control, without cells whose outcomes never moved, where all look like persistence."""
     rows = answers.sort("control", *CELLS, "snapshot_utc")
     cells = rows.group_by("control", *CELLS, maintain_order=True).len()
     day = rows["session"].to_physical().to_numpy()

@@ -49,7 +49,7 @@ class Discovery(NamedTuple):
 
 
 def discoveries(tested: Iterable[Mapping[str, Any]], stated: Stated) -> dict[Cell, Discovery]:
-    """By cell, for those entries of `metrics["cells"]` that have a p."""
+    """The discovery of each cell, for the entries of `metrics["cells"]` that have a p."""
     members: dict[Family, dict[Cell, float]] = defaultdict(dict)
     judged_in: dict[Cell, Family] = {}
     for entry in tested:

@@ -1,8 +1,8 @@
-"""What `metrics.json` says of a cell: every figure with its bounds, the tests and the PIT, from losses summed by day.
+"""The entries of `metrics.json`: a cell's figures with their bounds, its tests and its PIT, from losses summed by day.
 
-Cells are judged many at a time. Those with as many days and symbols, and blocks as long, have the same days drawn, so
-their losses lie beside each other, and the draws multiply them at once. What is the same in several cells, as answers
-before any calibration are, is judged once.
+Cells are scored in bulk. Cells with equal numbers of days and symbols and equal block lengths share their drawn days,
+so their losses are stacked and multiplied by the draws at once. Identical answers, as those before any calibration, are
+scored once.
 
 *Tables*: the entries that `metrics.py` describes.
 *Shapes*: figures (answers,), and (answers, draws) of drawn days; an answer is a version of a cell.
@@ -22,7 +22,7 @@ from stages.scoring.inference import block_lengths, bounds, day_weights, deviati
 from stages.scoring.losses import VERSIONS
 
 Document = dict[str, Any]
-SYMBOLS_AT_ONCE = 16  # of answers beside each other: their draws fill some ten megabytes
+SYMBOLS_AT_ONCE = 16  # of stacked answers: their draws fill some ten megabytes
 RELATIVE = ("rmae", "rrmse")
 CALIBRATED = VERSIONS.index("calibrated")
 DECIMALS = 6
@@ -32,7 +32,7 @@ LEAST_P = 1e-6  # a smaller value would be written as 0
 def entries(cells: Sequence[DaySums], params: GatesParams, *, with_bounds: bool) -> list[Document]:
     """One entry a cell, in their order."""
     found: dict[int, Document] = {}
-    for members, sums in alike(cells):
+    for members, sums in by_shape(cells):
         blocks = block_days(_judged_series(sums), params) if with_bounds else [None] * len(members)
         for block, places in places_by_block(blocks):
             weights = None if block is None else drawn_days(sums.n_days, block, params)
@@ -41,26 +41,26 @@ def entries(cells: Sequence[DaySums], params: GatesParams, *, with_bounds: bool)
     return [found[at] for at in range(len(cells))]
 
 
-def alike(cells: Sequence[DaySums]) -> Iterator[tuple[list[int], DaySums]]:
-    """Where cells with as many days and symbols are, and these beside each other."""
+def by_shape(cells: Sequence[DaySums]) -> Iterator[tuple[list[int], DaySums]]:
+    """The cells of each number of days and symbols: their indices, and their sums stacked."""
     found: dict[tuple[int, int], list[int]] = defaultdict(list)
     for at, one in enumerate(cells):
         found[one.n_days, one.n_symbols].append(at)
     for members in found.values():
-        yield members, DaySums.beside([cells[at] for at in members])
+        yield members, DaySums.stacked([cells[at] for at in members])
 
 
 def places_by_block(blocks: Sequence[int | None]) -> Iterator[tuple[int | None, list[int]]]:
-    """Each length of blocks, and where it is."""
+    """Each block length, and the indices at which it occurs."""
     for block in dict.fromkeys(blocks):
         yield block, [place for place, own in enumerate(blocks) if own == block]
 
 
 def block_days(series: Floats, params: GatesParams) -> list[int | None]:
-    """The mean length of the blocks in which a cell's days are drawn; None below `gates.min_ci_days`, 1 while few.
+    """Mean block length of each cell's bootstrap: None below `gates.min_ci_days`, 1 below `block_bootstrap_days`.
 
-    It is the median of what the series of a cell need: the longest would make the bounds of 60 independent days too
-    narrow (docs/EVALUATION.md). *Shapes*: series (cells, series, days).
+    It is the median over the cell's series: the longest would make the bounds of 60 independent days too narrow
+    (docs/EVALUATION.md). *Shapes*: series (cells, series, days).
     """
     n_cells, _, n_days = series.shape
     if n_days < params.min_ci_days:
@@ -76,7 +76,7 @@ def drawn_days(n_days: int, block: int, params: GatesParams) -> Floats:
 
 
 def _entries(sums: DaySums, weights: Floats | None, params: GatesParams) -> Iterator[Document]:
-    """The entries of cells beside each other."""
+    """The entries of stacked cells."""
     distinct, places_of_cells = sums.distinct()
     at_once = max(1, SYMBOLS_AT_ONCE // max(sums.n_symbols, 1))
     answered = [one for part in distinct.in_parts(at_once) for one in _answers(part, weights, params)]
@@ -95,7 +95,7 @@ def _by_version(values: Iterable[Any]) -> Document:
 
 
 def _answers(sums: DaySums, weights: Floats | None, params: GatesParams) -> Iterator[Document]:
-    """The figures, tests and PIT of each answer beside the others."""
+    """The figures, tests and PIT of each stacked answer."""
     totals, drawn = sums.totals(), None if weights is None else sums.drawn(weights)
     together, daily = totals.together, sums.daily
     draws = summary(drawn) if drawn else {}
@@ -115,7 +115,7 @@ def _answers(sums: DaySums, weights: Floats | None, params: GatesParams) -> Iter
 
 
 def _figure(name: str, values: Floats, drawn: Floats | None, params: GatesParams) -> list[Document]:
-    """A figure of each answer, with its bounds and its error if days are drawn."""
+    """One figure of each answer, with its bounds and standard error if days are drawn."""
     shares = [1.0 - params.skill_confidence, params.skill_confidence]
     if name in RELATIVE:
         shares.append(1.0 - params.worse_confidence)
@@ -146,17 +146,17 @@ def _judged_series(sums: DaySums) -> Floats:
 
 
 def _count(many: float) -> float:
-    """A whole number, unless ties were shared out."""
+    """An int where it is whole; ties may be split into fractions."""
     return int(many) if float(many).is_integer() else round(float(many), DECIMALS)
 
 
 def _tested(test: Mapping[str, Floats]) -> list[Document]:
-    """A test's statistic and its p, of each answer."""
+    """The statistic and p-values of a test, by answer."""
     columns = [np.maximum(values, LEAST_P) if name.startswith("p_") else values for name, values in test.items()]
     return [dict(zip(test, map(rounded, of_answer), strict=True)) for of_answer in np.stack(columns, axis=1).tolist()]
 
 
 def rounded(value: float | Floats) -> float | None:
-    """Six decimals, null where there is no number, and no zero with a sign."""
+    """The number to six decimals, without a negative zero; None for NaN or infinity."""
     number = float(value)
     return round(number, DECIMALS) + 0.0 if isfinite(number) else None

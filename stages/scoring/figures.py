@@ -1,11 +1,11 @@
 """Figures (metrics) from losses summed by day.
 
-Functions take a mapping from loss name to array and work alike on one total and on many resampled totals. A figure
-without a denominator is NaN.
+Functions take a mapping from loss name to array, for one total or many resampled totals. A figure without a denominator
+is NaN.
 
 Ties: where prices move in coarse ticks, many outcomes are exactly on a quantile. A quantile q of level t is correct
-when `P(y < q) <= t <= P(y <= q)`, so a tie may count as at or below q, or above it. The number of ties that count as
-below is the one that brings the share nearest to the level; without ties there is no choice.
+when `P(y < q) <= t <= P(y <= q)`, so a tie may count as at or below q, or above it. As many ties count as below as
+bring the share nearest to the level.
 
 *Units*: those of the losses, summed.
 *Source*: Gneiting, Raftery (2007) for pinball, CRPS and interval score; Hyndman, Koehler (2006) for relative errors;
@@ -54,15 +54,12 @@ def figures(sums: Sums) -> dict[str, Floats]:
 
 
 def mean_pinball(sums: Sums) -> Floats:
-    """The mean over the levels."""
+    """Pinball loss averaged over the levels."""
     return np.asarray(np.mean([sums[f"pinball_{level:02d}"] for level in LEVELS], axis=0))
 
 
 def hit_counts(sums: Sums) -> dict[int, Floats]:
-    """Level -> number of outcomes that count as at or below its quantile, with ties shared out as the level needs.
-
-    Without ties these are whole numbers.
-    """
+    """Level -> number of outcomes that count as at or below its quantile, whole unless there are ties."""
     found = {}
     for level in LEVELS:
         most, ties = sums[f"hit_{level:02d}"], sums[f"tie_{level:02d}"]
@@ -109,8 +106,8 @@ class DaySums:
     """Losses summed by day.
 
     *Shapes*: days (days,), ascending, only those with an outcome, as days since 1970-01-01; sums (..., days, losses) of
-    all symbols; errors (symbols, ..., days, errors) of each symbol, in the order of `ERRORS`. A cell has one row of
-    sums a version; of several cells `beside` each other, and of `distinct` ones, every figure is one a row.
+    all symbols; errors (symbols, ..., days, errors) of each symbol, in the order of `ERRORS`. Here `...` is (versions,)
+    for one cell, (cells, versions) for `stacked` cells, and (found,) for `distinct` versions.
     """
 
     names: list[str]
@@ -120,9 +117,9 @@ class DaySums:
 
     @classmethod
     def of_cells(cls, losses: Sums, day: Ints, sizes: Ints) -> Iterator[Self]:
-        """Each of the cells that lie one after the other, with so many forecasts of one symbol each, in order of time.
+        """The sums of each cell, from forecasts sorted by cell and time; each cell is of one symbol.
 
-        *Shapes*: losses (versions, n), day (n,), sizes (cells,).
+        *Shapes*: losses (versions, n), day (n,), sizes (cells,) the number of forecasts in each.
         """
         cell = np.repeat(np.arange(len(sizes)), sizes)
         starts = np.flatnonzero(np.diff(cell, prepend=-1) | np.diff(day, prepend=-1))
@@ -151,22 +148,22 @@ class DaySums:
         return cls(parts[0].names, days, sums, errors)
 
     @classmethod
-    def beside(cls, cells: Sequence[Self]) -> Self:
-        """Cells with as many days and symbols each; the days are those of the first."""
+    def stacked(cls, cells: Sequence[Self]) -> Self:
+        """Cells with equal numbers of days and symbols as one; `days` are those of the first."""
         sums, errors = np.stack([one.sums for one in cells]), np.stack([one.errors for one in cells], axis=1)
         return cls(cells[0].names, cells[0].days, sums, errors)
 
     def some(self, cells: Sequence[int] | slice) -> Self:
-        """Some of the cells that lie beside each other."""
+        """Some of the stacked cells."""
         return replace(self, sums=self.sums[cells], errors=self.errors[:, cells])
 
     def in_parts(self, at_once: int) -> Iterator[Self]:
-        """So many rows of sums at a time."""
+        """Parts of at most `at_once` rows of sums."""
         for first in range(0, len(self.sums), at_once):
             yield self.some(slice(first, first + at_once))
 
     def distinct(self) -> tuple[Self, Ints]:
-        """Every version of every cell, but once what is the same on all days; and where each of them is found.
+        """The distinct versions of all cells, and the row among them of each version of each cell.
 
         *Shapes*: sums (found, days, losses), errors (symbols, found, days, errors), and (cells, versions).
         """
@@ -190,7 +187,7 @@ class DaySums:
 
     @property
     def n_symbols_unmoved(self) -> int:
-        """Symbols whose outcomes were all exactly 0, of a cell."""
+        """Symbols of one cell whose outcomes were all exactly 0."""
         return int((self.totals().by_symbol["abs_y"] == 0).all(axis=-1).sum())
 
     @property
@@ -214,8 +211,8 @@ class DaySums:
 
 
 @dataclass
-class SumsTogether:
-    """Sums of a cell, added up part after part; some parts at a time, since adding copies what was added before."""
+class RunningSums:
+    """The running total of a cell; parts are added in batches, since each addition copies the total."""
 
     parts: list[DaySums] = field(default_factory=list)
 

@@ -1,7 +1,7 @@
-"""The asked forecaster beside the free ones, on the same questions.
+"""Scores of the asked forecaster and the free ones on the same questions.
 
-A question counts where every model answered it, its outcome is not void and every answer is calibrated, so all models
-of a group are scored on the same outcomes. `free_mix`, the mix of the free forecasts, is a benchmark that never trades.
+A question counts if every model answered it, its outcome is not void and every answer is calibrated, so all models are
+scored on the same outcomes. `free_mix`, the mix of the free forecasts, is a benchmark that never trades.
 
 *Tables*: one entry a symbol, horizon and model, and one a horizon and model with `symbol` null for all symbols
 together; the asked model keeps its name, free ones are `free:<name>`. Each holds `n`, `n_days`, `crps_bp`, `rmae`,
@@ -21,8 +21,8 @@ import polars as pl
 
 from stages.params.gates import GatesParams
 from stages.scoring.discoveries import Stated
-from stages.scoring.entries import Document, alike, block_days, drawn_days, places_by_block, rounded
-from stages.scoring.figures import DaySums, Floats, SumsTogether, mean_pinball, ratio, summary
+from stages.scoring.entries import Document, block_days, by_shape, drawn_days, places_by_block, rounded
+from stages.scoring.figures import DaySums, Floats, RunningSums, mean_pinball, ratio, summary
 from stages.scoring.inference import bounds
 from stages.scoring.losses import elementary_losses
 from stages.scoring.metrics import asked_rows
@@ -40,25 +40,25 @@ Group = tuple[str | None, int, str, DaySums]  # symbol, horizon and model, and t
 
 @dataclass(frozen=True)
 class FreeScores:
-    """The entries of some symbols, and the sums by horizon and model of which entries over all symbols are made."""
+    """The entries of some symbols, and their sums by horizon and model for the entries over all symbols."""
 
     entries: Sequence[Document]
     sums: Sequence[tuple[int, str, DaySums]]
 
 
 def free_scores(asked: pl.DataFrame, free: pl.DataFrame, params: GatesParams, stated: Stated) -> FreeScores:
-    """Some symbols scored; of their asked forecasts, those of the stated history and method."""
+    """Scores of some symbols, with the asked forecasts of the stated history and method."""
     kind = asked_rows(asked.filter(method=stated.method, history_days=stated.history_days))
     found = list(_groups(pl.concat([kind, free]))) if kind.height else []  # a short record lacks a long history
     return FreeScores(_entries(found, params), [(horizon, model, sums) for _, horizon, model, sums in found])
 
 
 @dataclass
-class FreeTogether:
-    """The parts added up so far, of which only sums by horizon and model are kept beside the entries."""
+class RunningFree:
+    """The entries so far, and the running sums by horizon and model."""
 
     entries: list[Document] = field(default_factory=list)
-    sums: dict[tuple[int, str], SumsTogether] = field(default_factory=lambda: defaultdict(SumsTogether))
+    sums: dict[tuple[int, str], RunningSums] = field(default_factory=lambda: defaultdict(RunningSums))
 
     def add(self, part: FreeScores) -> None:
         """Add the scores of some symbols."""
@@ -76,7 +76,7 @@ class FreeTogether:
 
 
 def _groups(forecasts: pl.DataFrame) -> Iterator[Group]:
-    """Each symbol, horizon and model, the asked model and the mix first, on the questions that all models answered."""
+    """Each symbol, horizon and model on the questions that all models answered; the asked model and the mix first."""
     models = sorted(forecasts["model"].unique(), key=lambda name: (name.startswith(FREE), name != FREE_MIX, name))
     able = forecasts.filter(~pl.col("void"), "calibrated").filter(pl.len().over(QUESTION) == len(models))
     able = able.sort("symbol", "horizon_min", pl.col("model").cast(pl.Enum(models)), "snapshot_utc")
@@ -96,7 +96,7 @@ def _groups(forecasts: pl.DataFrame) -> Iterator[Group]:
 def _entries(groups: Sequence[Group], params: GatesParams) -> list[Document]:
     """One entry a group, in their order."""
     found: dict[int, Document] = {}
-    for members, sums in alike([sums for *_, sums in groups]):
+    for members, sums in by_shape([sums for *_, sums in groups]):
         totals, daily = sums.totals(), {name: values[:, 0] for name, values in sums.daily.items()}
         figures, own = summary(totals), mean_pinball(daily)
         skills = {name: _skills(own, daily[other], params) for name, other in SKILLS.items()}

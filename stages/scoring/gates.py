@@ -142,13 +142,17 @@ def _enough(entry: Mapping[str, Any], params: GatesParams) -> bool:
 
 
 def _too_little(entry: Mapping[str, Any], params: GatesParams) -> str:
-    """The minima that are not met, and no other; `gates.policy: point` has none."""
+    """Why there is too little to judge; `gates.policy: point` only needs one outcome."""
     if params.policy == "point":
         return "there is no outcome to judge"
     days = max("min_forecast_days", "min_ci_days", key=lambda rule: getattr(params, rule))
-    minima = (("outcome", entry["n"], "min_forecast_outcomes"), ("day", entry["n_days"], days))
-    asked = [(count(n, one), rule, getattr(params, rule)) for one, n, rule in minima if n < getattr(params, rule)]
-    return "; ".join(f"{there}, gates.{rule} requires {least}" for there, rule, least in asked)
+    return unmet({"min_forecast_outcomes": ("outcome", entry["n"]), days: ("day", entry["n_days"])}, params)
+
+
+def unmet(minima: Mapping[str, tuple[str, int]], params: GatesParams) -> str:
+    """The minima that are not met, in words; `minima` is a key of `gates` -> (what is counted, how many there are)."""
+    lacking = ((rule, one, n, getattr(params, rule)) for rule, (one, n) in minima.items())
+    return "; ".join(f"{count(n, one)}, gates.{rule} requires {least}" for rule, one, n, least in lacking if n < least)
 
 
 def _worse_words(floor: float, params: GatesParams) -> str:

@@ -37,7 +37,10 @@ def day_weights(n_days: int, block_days: int, reps: int, seed: int) -> Floats:
 
 
 def times_drawn(start: NDArray[np.int64], begins: NDArray[np.bool_]) -> Floats:
-    """How often each day is in circular blocks that begin where `begins`, and on the first day. *Shapes*: all alike."""
+    """How often each day is drawn: a circular block starts at `start` on the first day and wherever `begins`.
+
+    *Shapes*: all (reps, days).
+    """
     reps, n_days = start.shape
     step = np.arange(n_days)
     begun_at = np.maximum.accumulate(np.where(begins, step, 0), axis=1)
@@ -94,7 +97,7 @@ def block_lengths(daily: Floats) -> NDArray[np.int64]:
     taper[:, 0] = 0.0
     spectral_slope = 2.0 * np.sum(taper * lags * covariance, axis=1)
     long_run_variance = covariance[:, 0] + 2.0 * np.sum(taper * covariance, axis=1)
-    needed = np.full_like(long_run_variance, np.inf)  # the longest, where the days of a block cancel each other out
+    needed = np.full_like(long_run_variance, np.inf)  # the longest if the long-run variance is 0
     np.divide(n * spectral_slope**2, long_run_variance**2, out=needed, where=long_run_variance != 0.0)
     length = np.cbrt(needed)
     lengths[varied] = np.clip(np.ceil(length), 1, np.ceil(min(3.0 * np.sqrt(n), n / 3.0)))
@@ -104,7 +107,7 @@ def block_lengths(daily: Floats) -> NDArray[np.int64]:
 def _bandwidths(centred: Floats, covariance: Floats, quiet: int, longest: int) -> NDArray[np.int64]:
     """Twice the first lag after which `quiet` autocorrelations in a row are insignificant, by series."""
     n = centred.shape[1]
-    days = np.maximum(n - 1 - np.arange(longest + 1), 0)  # so many first, or last, days have a value a lag and a day on
+    days = np.maximum(n - 1 - np.arange(longest + 1), 0)  # number of days with another day `lag + 1` days away
     forward, backward = np.pad(centred**2, ((0, 0), (1, 0))), np.pad(centred[:, ::-1] ** 2, ((0, 0), (1, 0)))
     upto, after = np.cumsum(forward, axis=1)[:, days], np.cumsum(backward, axis=1)[:, days]
     correlated = np.abs(covariance * n) >= 2.0 * np.sqrt(np.log10(n) / n) * np.sqrt(upto * after)
@@ -129,10 +132,10 @@ def diebold_mariano(daily_loss_difference: Floats) -> dict[str, Floats]:
 
 
 def pit_uniformity(counts: Floats, drawn: Floats | None) -> dict[str, Floats]:
-    """Chi-square of four equally likely bins: p for independent outcomes, and p from resampled days; NaN without any.
+    """Chi-square test of four equally likely bins: p for independent outcomes, and p from resampled days, else NaN.
 
-    The second centres each draw on the observed counts, so it accounts for dependence within a day. Counts in which
-    ties were shared out (`figures.hit_counts`) are as even as they can be; then both are upper bounds of p.
+    The second centres each draw on the observed counts, so it accounts for dependence within a day. Ties are counted as
+    evenly as possible (`figures.hit_counts`), so with ties both are upper bounds of p.
     *Shapes*: counts (..., 4), drawn (..., draws, 4), results (...).
     """
     n = counts.sum(axis=-1)
@@ -187,6 +190,6 @@ class Judgement:
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """The joint verdict: FAIL before INCONCLUSIVE before SEALED before PASS; INCONCLUSIVE for none.
 
-    INCONCLUSIVE outranks SEALED: where the search span cannot decide, opening the holdout would not help.
+    INCONCLUSIVE outranks SEALED: if the search span cannot decide, opening the holdout does not help.
     """
     return min(verdicts, key=WORST_FIRST.index, default=Verdict.INCONCLUSIVE)

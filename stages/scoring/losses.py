@@ -1,11 +1,11 @@
 """Elementary losses of each forecast, as answered and as calibrated.
 
-Tests hold every formula to the library whose it is (utilsforecast, scoringrules).
+Tests compare every formula with that of utilsforecast or scoringrules.
 
 *Shapes*: a loss is (versions, n): a row a version, a column a forecast in the given order. `n`, `abs_y`, `sq_y` (the
-losses of persistence, a move of zero) and `unmoved` (y is exactly 0) are the same in each version; `hit_05` to `hit_95`
-(y at or below the quantile), `tie_05` to `tie_95` (y exactly on it), `tied` (y on any of the five) and the rest are its
-own.
+losses of persistence, a move of zero) and `unmoved` (y is exactly 0) are equal in all versions. The others differ, as
+`hit_05` to `hit_95` (y at or below the quantile), `tie_05` to `tie_95` (y exactly on it) and `tied` (y on any of the
+five).
 *Units*: bp (squared losses bp^2); hits and ties are 0 or 1.
 """
 
@@ -25,7 +25,7 @@ INTERVALS = {50: (25, 75), 90: (5, 95)}
 
 
 def elementary_losses(forecasts: pl.DataFrame, versions: Sequence[str] = VERSIONS) -> dict[str, Floats]:
-    """Every loss by name. All forecasts have an outcome; one whose quantiles are null loses NaN."""
+    """Every loss by name. All forecasts must have an outcome; null quantiles give NaN."""
     y, q = outcomes_and_quantiles(forecasts, versions)
     error = y - q[50]
     alike = {"n": np.ones_like(y), "unmoved": y == 0, "abs_y": np.abs(y), "sq_y": y**2}
@@ -48,12 +48,12 @@ def outcomes_and_quantiles(forecasts: pl.DataFrame, versions: Sequence[str]) -> 
 
 
 def pinball(error: Floats, share: float) -> Floats:
-    """The loss of a quantile of this share."""
+    """The quantile loss of `error`, outcome minus quantile, at the level `share`."""
     return np.maximum(share * error, (share - 1) * error)
 
 
 def interval_score(y: Floats, low: Floats, high: Floats, level: int) -> Floats:
-    """The width of the interval that shall hold `level` percent, and what a miss adds."""
+    """The interval score of a central `level` percent interval: its width plus a penalty for a miss."""
     miss = np.maximum(np.maximum(low - y, y - high), 0.0)
     return np.asarray(high - low + 2 / ((100 - level) / 100) * miss)
 

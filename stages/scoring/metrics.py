@@ -23,7 +23,7 @@ import polars as pl
 
 from stages.params.gates import GatesParams
 from stages.scoring.entries import Document, entries
-from stages.scoring.figures import DaySums, SumsTogether, mean_pinball
+from stages.scoring.figures import DaySums, RunningSums, mean_pinball
 from stages.scoring.losses import COLUMNS, VERSIONS, elementary_losses
 from stages.tables.forecasts import BENCHMARK
 
@@ -45,14 +45,14 @@ class PartScores:
 
 def score(forecasts: Parts, params: GatesParams, method: str) -> Document:
     """Every metric of the asked model at every scope; `method` is the stated calibration."""
-    together = ScoresTogether()
+    together = RunningScores()
     for part in forecasts:
         together.add(part_scores(part, params, method))
     return together.document(params)
 
 
 def part_scores(part: pl.DataFrame, params: GatesParams, method: str) -> PartScores:
-    """The same of some symbols; by clock time only for the stated calibration, and without bounds."""
+    """The scores of some symbols; entries by clock time only for the stated calibration, without bounds."""
     asked = _with_benchmark(part)
     cells, clocks = _cells(asked, SCOPES["cells"]), _cells(asked.filter(method=method), SCOPES["by_snapshot"])
     return PartScores(
@@ -65,16 +65,16 @@ def part_scores(part: pl.DataFrame, params: GatesParams, method: str) -> PartSco
 
 
 def pooled_scores(part: pl.DataFrame) -> PartScores:
-    """The same without entries, for documents that only state figures of all symbols together."""
+    """The scores of some symbols without entries, for documents of pooled figures only."""
     return PartScores({}, _cells(_with_benchmark(part), SCOPES["cells"]))
 
 
 @dataclass
-class ScoresTogether:
-    """The parts added up so far; the sums of a pooled cell are added as they come, and no part is kept."""
+class RunningScores:
+    """The entries so far, and the running counts and sums of each pooled cell."""
 
     entries: dict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))
-    pooled: dict[tuple[Any, ...], tuple[Document, SumsTogether]] = field(default_factory=dict)
+    pooled: dict[tuple[Any, ...], tuple[Document, RunningSums]] = field(default_factory=dict)
 
     def add(self, part: PartScores) -> None:
         """Add the scores of some symbols."""
@@ -82,9 +82,9 @@ class ScoresTogether:
             self.entries[scope] += entries_of_part
         for cell, sums in part.cells:
             none = {key: cell[key] for key in CELL} | dict.fromkeys(COUNTS, 0)
-            pooled, together = self.pooled.setdefault(itemgetter(*CELL)(cell), (none, SumsTogether()))
+            pooled, total = self.pooled.setdefault(itemgetter(*CELL)(cell), (none, RunningSums()))
             pooled |= {count: pooled[count] + cell[count] for count in COUNTS}
-            together.add(sums)
+            total.add(sums)
 
     def document(self, params: GatesParams) -> Document:
         """The entries of all parts, and those over all symbols."""

@@ -1,13 +1,13 @@
 """The tournament: all calibration methods on the same outcomes, one proposed by the stated rule; and plot data.
 
 In each cell (symbol, history, horizon) the loss `gates.choose_calibration.by` is divided by its mean over all methods,
-so wild symbols and long horizons count no more than others; the average method has 1, also where no method loses
-anything. Among the methods whose pooled coverage does not FAIL, the best is proposed, or the simplest that is behind it
-by at most `within_se` standard errors of the daily difference.
+so volatile symbols and long horizons weigh no more than others; the average method scores 1, and so do all methods if
+none loses anything. Among the methods whose pooled coverage does not FAIL, the proposal is the simplest whose loss is
+within `within_se` standard errors of the best, by the daily difference.
 
 *Tables*: the proposal `{method, params, why, trials, n, n_days, methods}`: a line a method, simplest first, with its
 `loss`, how far it is `behind` the best, and the standard error `se` of that. `params` is what `make adopt
-ARGS=calibration` writes; null, like `method`, where none qualifies or there are too few days for a standard error. For
+ARGS=calibration` writes; null, like `method`, if none qualifies or there are too few days for a standard error. For
 the plots: one row a method and level (`reliability`), or a method, horizon and clock time (`coverage_by_time`), both
 over all symbols of the asked model with the stated history, as answered and as calibrated, sorted by key; ties count as
 in `figures.py`.

@@ -1,1 +1,1 @@
-"""When the market is open and when we ask: sessions, the minute grid, snapshots, spans of the record."""
+"""Sessions of the market, the minute grid, the snapshots at which we ask, and spans of the record."""

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 def windows_before(table: Floats, usable: NDArray[np.bool_], count: int) -> tuple[Floats, NDArray[np.int64]]:
     """The last `count` usable sessions along a new last axis, and the index of each session's window.
 
-    NaN stands for sessions before the first one. No window is longer than all of them, however large `count` is.
+    Places before the first session hold NaN. No window is longer than the record, however large `count` is.
     """
     count = min(count, max(1, int(usable.sum())))
     none_yet = np.full((count, *table.shape[1:]), np.nan)

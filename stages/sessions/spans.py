@@ -33,7 +33,7 @@ class Span:
         return len(self.sessions)
 
     def as_document(self) -> dict[str, object]:
-        """Name, ends and sessions, for JSON."""
+        """Name, first and last session, and all sessions, for JSON."""
         days = [session.isoformat() for session in self.sessions]
         return {
             "name": self.name,

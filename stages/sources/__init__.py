@@ -1,1 +1,1 @@
-"""Where minute bars come from, as far as it can be said without touching the world."""
+"""Where minute bars come from: names, columns, listings and artificial bars, without any file or network access."""

@@ -13,7 +13,8 @@ import polars as pl
 
 from stages.errors import DataContractError
 from stages.params.source import SYMBOL, Unit
-from stages.sources.unnamed import ENOUGH, PRICES, bar_share, by_value
+from stages.sources.unnamed import ENOUGH, bar_share, by_value
+from stages.tables.market import PRICES
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "ts": ("ts", "timestamp", "datetime", "windowstart", "tsevent", "t", "time", "date", "begin", "indexlevel0",
@@ -33,7 +34,7 @@ WIDE = re.compile(r"(?i)(?<![a-z])(open|high|low|close|volume)(?![a-z])")
 TICKER_IN = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,9}(?:[.\-][A-Z0-9]{1,4})?(?![A-Za-z0-9])")
 INSTANT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]|\d{9,19}$")
 ROUNDED = 0.005 + 1e-9  # dollars: a named high may be rounded to cents, as the data gate allows
-ROW_NUMBER = re.compile(r"\d{1,7}")  # as of an index that was saved with the rows; a day has eight digits
+ROW_NUMBER = re.compile(r"\d{1,7}")  # of an index that was saved with the rows; a day has eight digits
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def _first(values: pl.Series) -> str:
 
 
 def _in_order(rows: pl.DataFrame, found: Mapping[str, str]) -> tuple[pl.Series, pl.Series]:
-    """The places of the rows by symbol and time, and which of them then follow a row of the same symbol."""
+    """The row numbers sorted by symbol and time, and whether each row then follows one of its own symbol."""
     stamps = rows[found.get("ts") or found["time"]]
     symbols = rows[found["symbol"]] if "symbol" in found else pl.repeat("", rows.height, eager=True)
     places = pl.DataFrame({"symbol": symbols.cast(pl.String), "place": range(rows.height)})
@@ -146,13 +147,13 @@ def _in_order(rows: pl.DataFrame, found: Mapping[str, str]) -> tuple[pl.Series, 
 
 
 def _falls(stamps: pl.Series) -> bool:
-    """Whether more stamps are before than after the one above them, as text within a day too."""
+    """Whether most stamps are earlier than the one above them; stamps may be text, and hold the time alone."""
     before = stamps.shift(1)
     return bool((stamps < before).sum() > (stamps > before).sum())
 
 
 def _wide(names: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]] | None:
-    """One column a symbol and field, as `Open_AAPL` or `('Open', 'AAPL')`: their form, and the symbols."""
+    """If each symbol has columns of its own, as `Open_AAPL` or `('Open', 'AAPL')`: their form, and the symbols."""
     forms: dict[str, dict[str, str]] = {}
     for name in names:
         field = WIDE.search(name)

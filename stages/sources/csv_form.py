@@ -30,10 +30,9 @@ ZONES = {"US/Eastern": "America/New_York", "America/New_York": "America/New_York
 
 
 def csv_of(lines: Sequence[str], symbols: Collection[str] = ()) -> tuple[CsvParams, pl.DataFrame]:
-    """The layout, and the rows as text, with names from the file or, without a header, from the form of the cells.
+    """The layout, and the rows as text; columns are named by the header or, without one, by the form of the cells.
 
-    Where `symbols` are known, a text that is the same in all rows and none of them, as an exchange's code, is no
-    symbol.
+    Where `symbols` are known, a column that holds one other text in all rows, like an exchange's code, is no symbol.
     """
     for separator in SEPARATORS:
         cells = [cells_of(line, separator) for line in lines]
@@ -46,7 +45,7 @@ def csv_of(lines: Sequence[str], symbols: Collection[str] = ()) -> tuple[CsvPara
         width = len(cells[first])
         rows = [line for line in cells[first:] if len(line) == width]
         above = [*cells[:header], [""] * width] if header else []
-        seen = [_looks_like(*one, at) for at, one in enumerate(zip(rows[0], ["", *rows[0]], strict=False), 1)]
+        seen = [_default_name(*one, at) for at, one in enumerate(zip(rows[0], ["", *rows[0]], strict=False), 1)]
         names = header_names(above or [seen])
         if symbols and not header and "symbol" in names:
             at = names.index("symbol")
@@ -121,8 +120,8 @@ def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
     return min(fitting)[-1], ZONES[ending.strip()] if ending else None
 
 
-def _looks_like(cell: str, before: str, at: int) -> str:
-    """A name for a column without one, by a cell and the one before it."""
+def _default_name(cell: str, before: str, at: int) -> str:
+    """A name for column number `at` of a file without a header, from one cell and the cell before it."""
     if DAY_ALONE.fullmatch(cell):
         return "date"
     if TIME_ALONE.fullmatch(cell) or (DAY_ALONE.fullmatch(before) and DIGITS_OF_TIME.fullmatch(cell)):

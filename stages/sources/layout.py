@@ -12,7 +12,7 @@ from stages.errors import DataContractError, count, shorten
 from stages.params.path_template import ANY, fields_of, literal
 
 ENDINGS = re.compile(r"\.(parquet|pq|csv|txt|tsv|dbn)(\.gz|\.zst)?$", re.IGNORECASE)
-NO_BARS = re.compile(r"(?i)(^|/)(\.|readme)[^/]*$")  # hidden files, and what a vendor says of the others
+NO_BARS = re.compile(r"(?i)(^|/)(\.|readme)[^/]*$")  # hidden files and readmes
 TICKER = re.compile(r"[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,4})?")
 SMALL = re.compile(r"[a-z]{1,5}([.\-][a-z])?")
 SHORT = re.compile(r"[A-Z]{1,5}([.\-][A-Z])?")  # taken for a symbol where there is nothing to compare with
@@ -53,7 +53,7 @@ class Layout:
         return f"{some}{count(self.of_files, 'file')}, {whose}{period}"
 
     def without_symbol(self) -> "Layout":
-        """The same files with the only symbol as plain text: each file holds many symbols."""
+        """The layout for files of many symbols each: what looked like the only symbol becomes plain text."""
         (symbol,) = self.symbols
         plain = self.template.replace("{symbol}", symbol).replace("{symbol_lower}", symbol.lower())
         return Layout(plain, (), self.files, self.of_files)
@@ -123,19 +123,19 @@ def _symbol_columns(columns: Sequence[Sequence[str]], symbols: Sequence[str]) ->
     }
     if varying:
         named = [varying[at] for at in varying if at > 1 and SYMBOL_KEY.fullmatch(columns[at - 2][0])]
-        symbol = named[0] if named else _finest(list(dict.fromkeys(varying.values())))
+        symbol = named[0] if named else _symbol_part(list(dict.fromkeys(varying.values())))
         return [at for at, values in varying.items() if values == symbol]
     alone = [at for at, values in enumerate(columns) if len(set(values)) == 1 and SHORT.fullmatch(values[0])]
     return [at for at in alone if columns[at] == columns[alone[-1]]] if alone else []
 
 
-def _finest(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """The part of the paths that is the symbol: the first, unless it sorts another, as an exchange does or a letter."""
+def _symbol_part(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The part that is the symbol: the first, unless it only groups another part, like an exchange or first letter."""
     symbol = parts[0]
     for other in parts[1:]:
-        symbol = other if _sorts(symbol, other) else symbol
+        symbol = other if _groups(symbol, other) else symbol
     for other in parts:
-        if other != symbol and _sorts(symbol, other):
+        if other != symbol and _groups(symbol, other):
             raise DataContractError(
                 f"paths name {shorten(sorted({*other}))} and, always beside the same, {shorten(sorted({*symbol}))}: "
                 "say which are symbols, SYMBOLS=, or write * in the place of the others in URI=."
@@ -143,8 +143,8 @@ def _finest(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return symbol
 
 
-def _sorts(part: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether each value of `other` stands beside a single one of `part`."""
+def _groups(part: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether each value of `other` occurs with a single value of `part`."""
     return len(set(zip(part, other, strict=True))) == len(set(other))
 
 

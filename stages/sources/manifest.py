@@ -110,7 +110,7 @@ def _files(listed: list[dict[str, Any]], source: SourceParams, universe: Univers
 
 
 def _dated(session: date, clock: time, source: SourceParams) -> date:
-    """The day on the vendor's clock, by which files are dated, at a time in New York: in Tokyo at 16:00 the next."""
+    """The vendor's date, by which files are named, at a New York time: in Tokyo, 16:00 is on the next day."""
     instant = pl.Series([datetime.combine(session, clock)]).dt.replace_time_zone(NEW_YORK)
     day: date = instant.dt.convert_time_zone(source.zone or NEW_YORK).dt.date()[0]
     return day

@@ -20,7 +20,8 @@ import polars as pl
 from scipy.special import erf
 
 from stages.params.source import SyntheticParams
-from stages.sources.synthetic import FULL_SESSION_MIN, PLANTS, Floats, Integers, diurnal_shape, on_ticks
+from stages.sessions.calendar import FULL_SESSION_MIN
+from stages.sources.synthetic import PLANTS, Floats, Integers, diurnal_shape, on_ticks
 
 BP = 1e4
 NODES = 21
@@ -58,7 +59,7 @@ def planted(forecasts: pl.DataFrame, bars: Mapping[str, pl.DataFrame], params: S
 
 
 def _minutes(symbol: str, bars: pl.DataFrame, questions: pl.DataFrame) -> pl.DataFrame:
-    """The minutes of their sessions at which one symbol's questions were asked; others are not kept in memory."""
+    """Session and minute of each instant at which one symbol's questions were asked."""
     asked = questions.filter(symbol=symbol)["snapshot_utc"].unique()
     return bars.select(
         pl.lit(symbol).alias("symbol"),
@@ -79,9 +80,9 @@ def _quadrature() -> tuple[Floats, Floats]:
 def move_and_noise(
     symbol: str, params: SyntheticParams, path: Floats, m0: Integers, horizon_min: Integers
 ) -> tuple[Floats, Floats, Floats]:
-    """From the end of each minute `m0` over each `horizon_min`: the planted move, and two variances of the noise.
+    """The planted move from the end of each minute `m0` over its `horizon_min`, and two variances of the noise.
 
-    The first is that of the random walk at volatility level 1, the second that of the plant itself. *Units*: fractions.
+    The first variance is of the random walk at volatility level 1, the second of the plant. *Units*: fractions.
     """
     move, surprise = PLANTS[params.plant].ahead(symbol, params, path, m0, horizon_min)
     squares = np.cumsum(diurnal_shape(len(path) - 1) ** 2)

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from stages.errors import count
+from stages.errors import count, shorten
 from stages.params.source import SYMBOL, SourceParams, Unit, ticker_on
 from stages.sources.manifest import place_of
 from stages.tables.market import NEW_YORK, REGULAR_CLOSE, REGULAR_OPEN
@@ -66,11 +66,9 @@ class Revision:
     largest_bp: float
 
     def __str__(self) -> str:
-        further = f" and {len(self.sessions) - MOST_NAMED} more" if len(self.sessions) > MOST_NAMED else ""
-        sessions = ", ".join(self.sessions[:MOST_NAMED]) + further
         return (
             f"{count(self.changed, 'bar')} changed, {self.added} added, {self.removed} removed on "
-            f"{sessions or 'no session'}; largest change of a close {self.largest_bp:.2f} bp"
+            f"{shorten(self.sessions, MOST_NAMED) or 'no session'}; largest change of a close {self.largest_bp:.2f} bp"
         )
 
 
@@ -127,10 +125,7 @@ def revision(before: pl.DataFrame, after: pl.DataFrame, vendor: Vendor) -> Revis
 
 
 def of_period(bars: pl.DataFrame, period: str | None, vendor: Vendor) -> pl.DataFrame:
-    """The rows that a file of this day, month or year (or of everything) may hold, by their date in `source.zone`.
-
-    Where none is stated, files are dated in New York.
-    """
+    """The rows that a file of this day, month, year or whole span may hold, by date in `source.zone` or New York."""
     local = _local(bars.schema[vendor.ts], vendor)
     local = local.dt.convert_time_zone(vendor.zone) if vendor.zone else local
     return bars.filter(local.dt.strftime("%Y-%m-%d").str.starts_with(period or ""))
@@ -139,7 +134,7 @@ def of_period(bars: pl.DataFrame, period: str | None, vendor: Vendor) -> pl.Data
 def _regular(frame: pl.DataFrame, vendor: Vendor) -> pl.DataFrame:
     """Rows stamped from the open to the close, with the date of their session in New York.
 
-    Instants are in UTC, and a price of 32 bits is the one that was printed, as where files of both kinds were joined.
+    Instants become UTC. A 32-bit price becomes its shortest decimal, as where such files are joined with 64-bit ones.
     """
     frame = frame.with_columns(pl.selectors.by_dtype(pl.Float32).cast(pl.String).cast(pl.Float64))
     if _is_instant(frame.schema[vendor.ts]):

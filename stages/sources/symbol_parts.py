@@ -44,7 +44,7 @@ def parts_of(table: pl.DataFrame, source: SourceParams, symbols: Sequence[str]) 
 
 
 def _columns_of(table: pl.DataFrame, aliases: Mapping[str, str], symbols: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """A minute for which a symbol's columns are empty is another symbol's row."""
+    """Each symbol's columns, without minutes at which all of them are empty: these are rows of other symbols."""
     shared = [name for name in table.columns if name in aliases or name == "ts"]
     own = {
         symbol: [name for alias in aliases if SYMBOL in alias and (name := alias.replace(SYMBOL, symbol)) in table]

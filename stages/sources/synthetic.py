@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from stages.errors import ConfigurationError
 from stages.params.source import SyntheticParams
-from stages.sessions.calendar import minute_grid
+from stages.sessions.calendar import FULL_SESSION_MIN, minute_grid
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int32]
@@ -81,7 +81,7 @@ def _ou_ahead(
 
 
 def _kept(params: SyntheticParams, minutes: int | Integers) -> Floats:
-    """The share of a deviation that remains after so many minutes."""
+    """The share of a deviation that remains after `minutes`."""
     return np.asarray(0.5 ** (minutes / params.ou_half_life_min))
 
 
@@ -93,7 +93,6 @@ PLANTS = {"wave": Plant(_wave_path, _wave_ahead), "ou": Plant(_ou_path, _ou_ahea
 
 
 FACTOR = "FACTOR"  # the stream that every symbol with a beta shares
-FULL_SESSION_MIN = 390
 RANGE_SIGMAS = 0.3  # how far high and low reach beyond open and close
 VOLUME_LOG_SD = 0.4
 VOLUME_PER_SIGMA = 3.0  # how much a large move raises its minute's volume

@@ -1,8 +1,8 @@
-"""Prices and volume among columns whose names do not tell them, by their values.
+"""Finds prices and volume by their values, among columns whose names do not tell.
 
 In every row a bar's high is the highest and its low the lowest of its four prices; a minute opens near the previous
-close. What rows do not surely show is asked for.
-*Errors*: `DataContractError` where no assignment fits or two do, with the columns and how to name them.
+close.
+*Errors*: `DataContractError` where no assignment fits or several do, with the columns and how to name them.
 """
 
 import re
@@ -12,18 +12,20 @@ from itertools import permutations
 import polars as pl
 
 from stages.errors import DataContractError
+from stages.tables.market import PRICES
 
-PRICES = ("open", "high", "low", "close")
 NOT_OURS = re.compile(r"(?i)trades|trans|count|^n$|vw|average|interest")
 ENOUGH, MOST = 0.98, 0.5  # of the rows
 SURE = 3.0  # standard errors
 FURTHEST = 1.5  # times a price
-FEWEST_STEPS, RUNNING = 20, 0.9  # of the steps of a running total rise; it begins anew each day
+FEWEST_STEPS, RUNNING = 20, 0.9  # share of the steps of a running total that rise; it restarts each day
 
 
 def by_value(numbers: pl.DataFrame, known: Mapping[str, str], follows: pl.Series) -> dict[str, str]:
-    """Prices and volume where names leave some unknown, rows in order: four of adjacent columns that form bars, then
-    the volume. What is named stays; of several fours, as beside an average, that with the nearest opens counts.
+    """Vendor's column of each price and of the volume; `numbers` are rows in order, `known` those found by name.
+
+    Prices are four of five adjacent columns that form bars. Of several such fours (an average may stand among them)
+    the one whose opens are nearest to the previous closes is taken.
     """
     named = {column: ours for ours, column in known.items() if ours in PRICES}
     others = [name for name in numbers.columns if name in named or _may_be_ours(numbers[name], known)]
@@ -52,7 +54,7 @@ def by_value(numbers: pl.DataFrame, known: Mapping[str, str], follows: pl.Series
 
 
 def _neighbours(columns: Sequence[str]) -> list[Sequence[str]]:
-    """Every four and five columns beside each other: an average may stand among the prices."""
+    """Every four and every five adjacent columns: an average may stand among the prices."""
     return [columns[at : at + size] for size in (4, 5) for at in range(len(columns) - size + 1)]
 
 
@@ -63,12 +65,12 @@ def _may_be_ours(values: pl.Series, found: Mapping[str, str]) -> bool:
 
 
 def _agrees(four: Sequence[str], named: Mapping[str, str]) -> bool:
-    """Whether open, high, low and close in this order are what their names say."""
+    """Whether four columns, as open, high, low and close, include every named price in its place."""
     return {*named} <= {*four} and all(named.get(name, ours) == ours for ours, name in zip(PRICES, four, strict=True))
 
 
 def _of_one_size(numbers: pl.DataFrame, columns: Sequence[str]) -> bool:
-    """Whether the medians are near each other, as prices are; a volume lies far from them."""
+    """Whether the medians are near each other, as those of prices are; a volume's is far away."""
     low, *_, high = sorted(float(numbers[name].median() or 0) for name in columns)  # type: ignore[arg-type]
     return high <= FURTHEST * low
 
@@ -81,9 +83,7 @@ def bar_share(numbers: pl.DataFrame, four: Sequence[str], allowed: float = 1e-9)
 
 
 def _volume(numbers: pl.DataFrame, others: Sequence[str], prices: Sequence[str]) -> str | None:
-    """The first column behind the prices that may be a volume; none if another one is larger, since trades are fewer
-    than shares.
-    """
+    """The first column behind the prices that may be a volume; None if another is larger, as it may count trades."""
     behind = others[others.index(prices[-1]) + 1 :]
     possible = [name for name in others if name not in prices and _may_be_volume(numbers, name, prices)]
     first = next((name for name in possible if name in behind), None)
@@ -92,7 +92,7 @@ def _volume(numbers: pl.DataFrame, others: Sequence[str], prices: Sequence[str])
 
 
 def _is_larger(numbers: pl.DataFrame, one: str, other: str, four: Sequence[str]) -> bool:
-    """Whether a column is above another in most rows, and not its turnover."""
+    """Whether a column exceeds another in most rows without being its turnover (price times volume)."""
     price = pl.col(one) / pl.col(other)
     is_turnover = price.is_between(pl.min_horizontal(*four) / FURTHEST, pl.max_horizontal(*four) * FURTHEST)
     larger = (pl.col(one) > pl.col(other)) & ~is_turnover
@@ -100,7 +100,7 @@ def _is_larger(numbers: pl.DataFrame, one: str, other: str, four: Sequence[str])
 
 
 def _may_be_volume(numbers: pl.DataFrame, name: str, four: Sequence[str]) -> bool:
-    """Whether a column holds no price of the bar, as an average, and no running total."""
+    """Whether a column is neither a price within the bar, like an average, nor a running total."""
     inside = pl.col(name).is_between(pl.min_horizontal(*four), pl.max_horizontal(*four))
     is_price = float(numbers.select(inside.mean()).item() or 0) >= ENOUGH
     return not (is_price or _is_running_total(numbers[name]))
@@ -113,9 +113,9 @@ def _is_running_total(values: pl.Series) -> bool:
 
 
 def _opens_near(numbers: pl.DataFrame, four: Sequence[str], follows: pl.Series) -> bool:
-    """Whether surely more rows open near the last close of their symbol than close near its last open.
+    """Whether opens are nearer to the previous close than closes to the previous open, by `SURE` standard errors.
 
-    Where rows are in no order, or too few, no column shows it.
+    Never so where rows are too few or in no order.
     """
     opened, closed = pl.col(four[0]), pl.col(four[3])
     gap, reverse = (opened - closed.shift(1)).abs(), (closed - opened.shift(1)).abs()

@@ -50,7 +50,7 @@ class Table(dy.Schema):
 class _Contract(NamedTuple):
     """A table's types, how `Table.of` casts and rounds its columns, and whether all rows keep each rule.
 
-    Expressions are made once: for a frame of a few rows, making them takes longer than asking them.
+    Expressions are built once: for a frame of a few rows, building them takes longer than evaluating them.
     """
 
     types: dict[str, pl.DataType]
@@ -60,11 +60,11 @@ class _Contract(NamedTuple):
     @staticmethod
     @cache
     def of(table: type[Table]) -> "_Contract":
-        """Of this table."""
+        """The contract of a table, built once."""
         columns = table.columns()
         rules = {name: rule.expr for name, rule in table._validation_rules(with_cast=False).items()}
         if "primary_key" in rules:
-            rules["primary_key"] = _ascends(table.primary_key())  # much faster than to look for a key twice
+            rules["primary_key"] = _ascends(table.primary_key())  # much faster than searching for repeated keys
         return _Contract(
             types={name: column.dtype for name, column in columns.items()},
             cast=[
@@ -87,8 +87,8 @@ def _ascends(key: list[str]) -> pl.Expr:
 
 
 def rounded(value: pl.Expr, decimals: int) -> pl.Expr:
-    """A number rounded, and no zero with a sign: a rounded zero's sign differs between processors."""
-    return value.round(decimals).replace(0.0, 0.0)  # polars takes `+ 0.0` for no change
+    """A rounded number; -0.0 becomes 0.0, since the sign of a rounded zero differs between processors."""
+    return value.round(decimals).replace(0.0, 0.0)  # polars optimizes `+ 0.0` away
 
 
 def instant(*, key: bool = False, nullable: bool = False) -> dy.Datetime:
@@ -102,7 +102,7 @@ def number(decimals: int, *, nullable: bool = False) -> dy.Float64:
 
 
 def packed(table: pl.DataFrame) -> bytes:
-    """A table as compressed bytes: those of all symbols fit into memory, as `unpacked` makes one at a time."""
+    """A table as compressed bytes, so that those of all symbols fit into memory; `unpacked` reads one."""
     return table.write_ipc(None, compression="zstd").getvalue()
 
 

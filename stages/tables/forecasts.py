@@ -65,7 +65,7 @@ class Schedule(Table):
 LEVELS = (5, 25, 50, 75, 95)
 QUANTILES = tuple(f"q{level:02d}" for level in LEVELS)
 BENCHMARK = "persistence"  # the benchmark model of every run
-FREE = "free:"  # begins the model name of a free forecast, which answers beside the asked one
+FREE = "free:"  # prefix of the model name of a free forecast, which answers the same questions as the asked one
 MIX = "free_mix"  # the best free forecast, chosen by losses of earlier days
 FREE_MIX = f"{FREE}{MIX}"
 
@@ -167,7 +167,7 @@ class Calibrated(Corrected, Provenance):
 
 
 class FreeWeights(Table):
-    """How much each candidate counts in the mix of free forecasts, before a session's outcomes are known.
+    """The weight of each candidate in the mix of free forecasts, set before a session's outcomes are known.
 
     Weights of a session and horizon add up to 1.
     *Time*: `last_outcome_used_utc` is in an earlier session; null while nothing was known, so that it is the prior.
@@ -236,7 +236,7 @@ def makers(forecasts: pl.DataFrame) -> list[str]:
 
 
 def is_local(sources: Sequence[str]) -> bool:
-    """Whether every forecast was made here for nothing, by a local forecaster or a program of the user's."""
+    """Whether every forecast was made here, free of charge, by a local forecaster or a program of the user's."""
     return all(name.startswith((LOCAL, PROGRAM)) for name in sources)
 
 

@@ -8,11 +8,11 @@ import dataframely as dy
 from stages.tables.contract import Table, number
 
 ALL_DAY = "all"  # `snapshot_et` of a cell over all clock times
-WORSE = "worse than persistence"  # so begin the words of a gate whose bound is a lower one
+WORSE = "worse than persistence"  # prefix of the text of a gate whose bound is a lower one
 
 
 class Cell(NamedTuple):
-    """What is judged by itself: one symbol's forecasts of one kind."""
+    """The unit that is scored: one symbol's forecasts of one history, horizon and method."""
 
     symbol: str
     history_days: int
@@ -28,9 +28,9 @@ class Cell(NamedTuple):
 class Cells(Table):
     """One row a cell, clock time, figure and version of the asked model's forecasts on the search span.
 
-    A cell is a `Cell`. `snapshot_et` is `all`, or a clock time (stated method
-    only, without bounds). `version` is `raw` (as answered) or `calibrated`. `low`, `high`, `se` and `floor` are null
-    where the figure has none; `n` to `n_crossed` and `unmoved` belong to the cell and repeat on its rows.
+    `snapshot_et` is `all`, or a clock time (stated method only, without bounds). `version` is `raw` (as answered) or
+    `calibrated`. `low`, `high`, `se` and `floor` are null where the figure has none; `n` to `n_crossed` and `unmoved`
+    belong to the `Cell` and repeat on its rows.
     *Units*: by `metric` (docs/EVALUATION.md): bp where its name says so, the rest are ratios, shares, statistics and p.
     """
 

@@ -54,7 +54,7 @@ class Span:
         return book_of(self.trades, self.calendar)
 
     def kpis(self, symbols: int) -> Row:
-        """Key figures of its trades; capital is one unit for each of so many symbols."""
+        """Key figures of its trades; capital is one unit for each of `symbols` symbols."""
         return kpis(self.book, self.calendar, symbols)
 
     def only(self, days: pl.Expr) -> Self:
@@ -63,7 +63,7 @@ class Span:
 
 
 def by_training(spans: Mapping[str, Span], until: date | None) -> dict[str, Span]:
-    """The days of each span up to the end of the model's training, and those after it; no side without a session."""
+    """Each span split at the end of the model's training; a side without a session is left out."""
     if until is None:
         return {}
     sides = {"before": pl.col("session") <= until, "after": pl.col("session") > until}
@@ -72,7 +72,7 @@ def by_training(spans: Mapping[str, Span], until: date | None) -> dict[str, Span
 
 
 def repriced(trades: pl.DataFrame, cost_multiple: float) -> pl.DataFrame:
-    """The same trades at a multiple of their costs."""
+    """The trades at a multiple of their costs."""
     cost = (pl.col("cost_bp") * cost_multiple).round(6)
     return trades.with_columns(cost_bp=cost, net_bp=pl.col("gross_bp") - cost)
 

@@ -1,7 +1,7 @@
-"""What one symbol adds to the outcome of a run, with only its rows in memory, and the figures of all symbols together.
+"""The outcome of a run, symbol by symbol: what one symbol adds, with only its rows in memory, and the sum of all.
 
-A span is made of parts of the record: the search span of itself, an open month of itself, and the holdout, once it is
-open, of all its parts.
+A span consists of parts of the record. The search span and an open month are one part each; the open holdout is all of
+its parts.
 
 *Tables*: `Traded` forecasts and `Prices` of the search span, `Calibrated` forecasts and `Bars` of an open part.
 *Time*: outcomes of an open part are computed here from its bars; they are stored nowhere.
@@ -27,7 +27,7 @@ from stages.trading.simulate import trade_each
 from stages.trading.strategy import Strategy
 
 if TYPE_CHECKING:
-    from stages.scoring.metrics import PartScores, ScoresTogether
+    from stages.scoring.metrics import PartScores, RunningScores
 
 SEARCHED, HOLDOUT = "search", "holdout"
 
@@ -40,7 +40,7 @@ def parts_by_span(held: Mapping[str, int], opened: Sequence[str]) -> dict[str, t
 
 @dataclass(frozen=True, eq=False)
 class SymbolSpan:
-    """What a symbol adds to a span: trades, packed; books of the variants; what holding earned; scores of forecasts."""
+    """One symbol's part of a span: packed trades, books of the variants, P&L of holding, scores of forecasts."""
 
     trades: bytes
     books: Sequence[Book]
@@ -50,23 +50,23 @@ class SymbolSpan:
 
 @dataclass
 class SpanFigures:
-    """What the symbols added to a span so far: listed trades, books of the variants, what holding earned."""
+    """Figures of a span, summed over symbols so far: listed trades, books of the variants, P&L of holding, scores."""
 
     calendar: pl.DataFrame
     books: Sequence[Book]
     trades: list[pl.DataFrame] = field(default_factory=lambda: [Trades.create_empty()])
     earned: dict[str, Floats | None] = field(default_factory=dict)
-    scores: "ScoresTogether | None" = None
+    scores: "RunningScores | None" = None
 
     def add(self, symbol: str, part: SymbolSpan) -> None:
         """Add a symbol."""
         self.trades.append(unpacked(part.trades))
-        self.books = [Book.together(pair) for pair in zip(self.books, part.books, strict=True)]
+        self.books = [Book.combined(pair) for pair in zip(self.books, part.books, strict=True)]
         self.earned[symbol] = part.earned
         if part.scores is not None:
-            from stages.scoring.metrics import ScoresTogether  # slow to load, and only an open holdout has scores
+            from stages.scoring.metrics import RunningScores  # slow to load, and only an open holdout has scores
 
-            self.scores = self.scores or ScoresTogether()
+            self.scores = self.scores or RunningScores()
             self.scores.add(part.scores)
 
     @property

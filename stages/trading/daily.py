@@ -88,7 +88,7 @@ def _in_bp(sums: pl.DataFrame, capital: int) -> pl.DataFrame:
 
 
 def earned(bars: pl.DataFrame, sessions: pl.Series) -> Floats | None:
-    """What a unit of capital of one symbol earned so far at the close of each session; None without any price.
+    """P&L so far of one symbol's unit of capital at the close of each session; None without any price.
 
     It is bought at the first open. A session without a price leaves the value where it was. *Units*: bp of what was
     paid.
@@ -109,11 +109,11 @@ def earned(bars: pl.DataFrame, sessions: pl.Series) -> Floats | None:
     return value
 
 
-def held(values: Sequence[Floats | None], sessions: pl.Series) -> pl.DataFrame:
-    """`session` and `net_bp` of the mean of what symbols `earned`; the unit of one without any price lies idle.
+def buy_and_hold(values: Sequence[Floats | None], sessions: pl.Series) -> pl.DataFrame:
+    """Daily P&L of the mean of what symbols `earned`: `session` and `net_bp`; no row if no symbol has a price.
 
-    No row where none has a price. The first day counts from the first open to its close, each later day from close to
-    close.
+    A symbol without any price keeps its unit in cash. The first day counts from the first open to its close, each later
+    day from close to close.
     """
     days, priced = sessions.to_frame("session"), [value for value in values if value is not None]
     if not priced:
@@ -127,12 +127,12 @@ def benchmark(
 ) -> pl.DataFrame:
     """`Benchmark` of each span from its sessions and what its symbols `earned`: buy and hold of `symbols`, and of SPY.
 
-    SPY is left out where its bars are not there.
+    SPY is left out if the span has no bars of it.
     """
     parts: list[pl.DataFrame] = [Benchmark.create_empty()]
     for name, sessions in spans.items():
         known = values[name]
         for benchmark, members in {HOLDING: symbols, **({MARKET: [MARKET]} if MARKET in known else {})}.items():
-            days = held([known[symbol] for symbol in members], sessions)
+            days = buy_and_hold([known[symbol] for symbol in members], sessions)
             parts.append(days.select(pl.lit(name).alias("span"), pl.lit(benchmark).alias("name"), "session", "net_bp"))
     return Benchmark.of(pl.concat(parts))

@@ -24,6 +24,7 @@ from stages.errors import count
 from stages.params.gates import GatesParams
 from stages.scoring.entries import block_days, drawn_days, rounded
 from stages.scoring.figures import Floats, ratio
+from stages.scoring.gates import POWER, unmet
 from stages.scoring.inference import Judgement, Verdict, bounds
 from stages.trading.book import Span, break_even, repriced
 from stages.trading.performance import DECIMALS, MIN_SESSIONS, SESSIONS_PER_YEAR, book_of, kpis
@@ -90,7 +91,6 @@ def _lower(drawn: Floats, params: GatesParams) -> float | None:
     return rounded(bound)
 
 
-POWER = 0.8
 NO_TRADE = "There is no trade to judge."
 NO_COSTS = "The trades cost nothing, so the result is the same at any multiple of the costs."
 UNDEFINED = f"A Sharpe ratio needs at least {MIN_SESSIONS} sessions, and daily results that differ."
@@ -186,11 +186,10 @@ def _against(value: float | None, threshold: float, holdout: Evidence, params: G
 
 
 def _too_few(holdout: Evidence, params: GatesParams) -> str:
-    """The minima of `gates.policy: ci` that are not met, and no other; empty where none is."""
-    minima = (("session", holdout.sessions, "min_trading_sessions"), ("trade", holdout.trades, "min_trades"))
-    asked = [(count(n, one), rule, getattr(params, rule)) for one, n, rule in minima if n < getattr(params, rule)]
-    lacking = [f"{there}, gates.{rule} requires {least}" for there, rule, least in asked]
-    return f"Too little to judge: {'; '.join(lacking)}." if lacking and params.policy == "ci" else ""
+    """The unmet minima of `gates.policy: ci` in words; empty if all are met or the policy is `point`."""
+    minima = {"min_trading_sessions": ("session", holdout.sessions), "min_trades": ("trade", holdout.trades)}
+    lacking = unmet(minima, params)
+    return f"Too little to judge: {lacking}." if lacking and params.policy == "ci" else ""
 
 
 def _judgement(holdout: Evidence, **judged: Any) -> Judgement:

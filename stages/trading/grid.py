@@ -43,21 +43,19 @@ def combos(base: Strategy, grid: Grid) -> list[Combo]:
 def neighbours(of: Sequence[Combo]) -> list[list[int]]:
     """For each combo, the numbers of itself and of the combos one step away along one scale."""
     number = {combo.place: n for n, combo in enumerate(of)}
-    steps = [
-        tuple(step if i == axis else 0 for i in range(len(AXES))) for axis in range(len(SCALES)) for step in (-1, 1)
-    ]
-    around = [tuple(0 for _ in AXES), *steps]
-    return [
-        [number[there] for step in around if (there := tuple(map(sum, zip(combo.place, step, strict=True)))) in number]
-        for combo in of
-    ]
+    steps = [(axis, step) for axis in range(len(SCALES)) for step in (-1, 1)]
+    found = []
+    for place in number:
+        around = [(*place[:axis], place[axis] + step, *place[axis + 1 :]) for axis, step in steps]
+        found.append([number[near] for near in (place, *around) if near in number])
+    return found
 
 
 def require_swept(base: Strategy, grid: Grid, forecasts: pl.DataFrame) -> None:
     """Refuse horizons and methods that no forecast has, and a whitelist with a symbol without costs.
 
-    A history that no session of the span could ask yet is none of these: its variants trade nothing. Of the forecasts,
-    only the `KIND` columns are needed.
+    A history that no session of the span can ask yet is accepted; its variants trade nothing. Of the forecasts, only
+    the `KIND` columns are needed.
     """
     require_costs(base.costs, base.whitelist)
     made = forecasts.filter(model=base.model)

@@ -1,7 +1,7 @@
 """The holdout: which parts are open for a strategy, and how good its forecasts are there.
 
 The holdout is one part named `all`, or one part a month. Gates judge it as a whole, once every part is open.
-A month that a grown record has left behind is searched, and what was opened there opens nothing more.
+As the record grows, its oldest holdout months join the search span; opening such a month has no effect.
 *Errors*: `ConfigurationError` when `split.open_holdout` names another month that is not held out.
 """
 
@@ -15,7 +15,7 @@ from stages.params.gates import GatesParams
 from stages.trading.strategy import Strategy
 
 if TYPE_CHECKING:
-    from stages.scoring.metrics import PartScores, ScoresTogether
+    from stages.scoring.metrics import PartScores, RunningScores
 
 Document = dict[str, Any]
 OpenFor = str | Mapping[str, str | None] | None
@@ -60,15 +60,15 @@ def traded_kind(forecasts: pl.DataFrame, strategy: Strategy) -> pl.DataFrame:
 
 
 def traded_scores(forecasts: pl.DataFrame, strategy: Strategy) -> "PartScores | None":
-    """Scores of the forecasts that the traded ones of some symbols use; None where there is no such forecast."""
+    """Scores of the forecasts that symbols which may trade use; None if there is no such forecast."""
     from stages.scoring.metrics import pooled_scores  # a slow import that only an opened holdout needs
 
     traded = traded_kind(forecasts, strategy).filter(pl.col("symbol").is_in(strategy.trading))
     return pooled_scores(traded) if traded.height else None
 
 
-def forecast_figures(scores: "ScoresTogether | None", params: GatesParams) -> list[Document]:
-    """Quality of the forecasts that the traded symbols use, from their scores; one entry a horizon, symbols pooled."""
+def forecast_figures(scores: "RunningScores | None", params: GatesParams) -> list[Document]:
+    """Quality of these forecasts, one entry a horizon, symbols pooled."""
     return [
         {name: entry[name] for name in ("horizon_min", "n", "n_days")}
         | {name: entry["metrics"][name]["calibrated"] for name in SHOWN}

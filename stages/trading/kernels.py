@@ -2,8 +2,8 @@
 
 They repeat `tests/trading/loop.py`, the specification in plain Python; tests require the same trades and the same bits.
 A rule that depends on the day's earlier trades is a field of `Day`, set in `_entered`, and a test in `_refusal_today`;
-both the decisions of one strategy and the ledger of a grid ask these two. (A test that reads the side of the signal
-comes after `early` instead, in `_first_refusal` and `_add_session`: before it, a forecast may have no side.)
+the decisions of one strategy and the ledger of a grid both use these two. (A test of the signal's side comes after
+`early`, in `_first_refusal` and `_add_session`: before `early` a forecast may have no side.)
 All compiled code is in this one file, because numba's cache notices edits of a function's own file but not of files it
 calls. P&L is rounded once a trade to millionths of a bp, so sums are exact in any order.
 
@@ -27,8 +27,8 @@ UNITS = 1_000_000
 UNITS_OF_TURNOVER = 10_000  # entry plus exit notional is 2 plus the signed gross return, and a bp is 1e-4
 NEVER = -(1 << 40)  # a minute before every bar
 
-# The members of `rules.Reason` that the compiled code names; a test compares them. Numbers, and in this file: numba's
-# cache of compiled code goes by this file alone, so an imported number that changed would stay the old one.
+# The members of `rules.Reason` that the compiled code names; a test compares them. They are repeated here because
+# numba's cache notices edits of this file alone: it would keep the old value of an imported number.
 ENTER, IN_POSITION, AFTER_TIME_STOP, DAILY_CAP, COOLDOWN, K_SIGMA, NO_BAR = 0, 3, 4, 5, 6, 9, 11
 STOP, GAP, TARGET, TIME_STOP, MAX_HOLD, SESSION_END = 0, 1, 2, 3, 4, 5
 EXITS = ("stop", "gap", "target", "time_stop", "max_hold", "session_end")
@@ -150,7 +150,7 @@ class Day(NamedTuple):
 
     entries: int
     exit_minute: int  # of the last position
-    waited: int  # the last minute in which an order waited in vain
+    waited: int  # the last minute in which an order waited without a fill
 
 
 UNTRADED = Day(0, NEVER, NEVER)
@@ -164,7 +164,7 @@ def _entered(day: Day, done: Any) -> Day:
 
 @njit(inline="always")
 def _refusal_today(day: Day, minute: int, day_rules: DayRules) -> int:
-    """The first test amid the day's trades that a snapshot at this minute fails, or `ENTER`."""
+    """The first test of the day's earlier trades that a snapshot at this minute fails, or `ENTER`."""
     if max(day.exit_minute, day.waited) >= minute:
         reason = IN_POSITION
     elif day.entries >= day_rules.daily_trade_cap:

@@ -36,13 +36,13 @@ KIND = ["horizon_min", "history_days", "model", "method"]
 
 @dataclass(frozen=True)
 class Passed:
-    """What passed in one replay.
+    """Which gates passed in one replay.
 
     `forecast`: all forecast gates of at least one symbol. `trading`: all trading gates of a book that may trade every
     symbol. `verdict`: what a run requires, the trading gates for the book of exactly the symbols that passed their
-    forecast gates. `fdr`: the false-discovery gate alone, of at least one symbol; null where `gates.fdr` is. Where
-    there is nothing to find, each of these is a false discovery, and `gates.fdr.q` is the most that the gate promises.
-    `worth`: the buyer's verdict says WORTH IT, which `worth.alpha` bounds; null where it was not asked.
+    forecast gates. `fdr`: the false-discovery gate alone, of at least one symbol; None if `gates.fdr` is null. Where
+    there is nothing to find, each pass is a false discovery, and `gates.fdr.q` bounds the rate of the `fdr` gate.
+    `worth`: the buyer's verdict is WORTH IT, whose rate `worth.alpha` bounds; None if it was not computed.
     """
 
     forecast: bool
@@ -56,8 +56,8 @@ def at_other_dates(forecasts: pl.DataFrame, seed: int) -> pl.DataFrame:
     """The same forecasts and outcomes, with each symbol's forecasts moved to its instants in random order.
 
     All forecasts of one instant stay together and keep their shape in units of the volatility at the new instant, so a
-    calm hour's interval is not applied to a wild one. Instants are shuffled across clock times too: a forecaster of the
-    session's shape says the same every day and would keep its skill if only days were exchanged.
+    calm hour's interval is not applied to a volatile one. Instants are shuffled across clock times too: a forecaster of
+    the intraday pattern says the same every day and would keep its skill if only days were exchanged.
     """
     instants = forecasts.select(INSTANT).unique().sort(INSTANT)
     rng = np.random.default_rng(np.random.SeedSequence([seed, instants.height]))
@@ -81,13 +81,13 @@ def replay(inputs: SpanInputs, strategy: Strategy, params: GatesParams) -> Passe
     stated = Stated.of(strategy.rules, strategy.whitelist, strategy.method)
     judged = forecast_gates(metrics, CONTROLS_HOLD, params, stated)
     eligible = eligible_cells(judged)
-    everyone = strategy.ungated()
-    passing = replace(strategy, eligible=eligible & everyone.eligible)
-    trading = _trades_well(inputs, everyone, params)
-    some = bool(passing.trading)
-    found = [cell["gates"]["fdr"]["verdict"] for cell in judged["cells"]] if params.fdr else None
-    fdr = None if found is None else Verdict.PASS in found
-    return Passed(some, trading, some and _trades_well(inputs, passing, params), fdr)
+    ungated = strategy.ungated()
+    passing = replace(strategy, eligible=eligible & ungated.eligible)
+    forecast = bool(passing.trading)
+    trading = _passes_trading_gates(inputs, ungated, params)
+    verdict = forecast and _passes_trading_gates(inputs, passing, params)
+    fdr = any(cell["gates"]["fdr"]["verdict"] == Verdict.PASS for cell in judged["cells"]) if params.fdr else None
+    return Passed(forecast, trading, verdict, fdr)
 
 
 def luck(replays: Sequence[Passed]) -> dict[str, Any]:
@@ -103,6 +103,6 @@ def _rate(passed: Sequence[bool]) -> dict[str, Any]:
     return {"passed": sum(passed), "n": n, "share": round(sum(passed) / n, 6), "ci": bounds}
 
 
-def _trades_well(inputs: SpanInputs, strategy: Strategy, params: GatesParams) -> bool:
+def _passes_trading_gates(inputs: SpanInputs, strategy: Strategy, params: GatesParams) -> bool:
     found = evidence(inputs.traded(strategy), strategy.trading, params)
     return worst(gate.verdict for gate in trading_gates(found, params).values()) is Verdict.PASS

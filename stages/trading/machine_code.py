@@ -30,16 +30,16 @@ OPTIONS: Any = {"nogil": True}  # of the compiler
 
 
 class OfContent(UsersFolder):  # type: ignore[misc]
-    """A folder of the user's for a file of this content and this kind of processor, wherever the file is."""
+    """A cache folder in the user's home for each content of the source file and each kind of processor."""
 
     @classmethod
     def get_suitable_cache_subpath(cls, _: str) -> str:
-        """Of this processor: homes may be shared by machines, and code of one may crash another."""
+        """A name by processor: machines may share a home, and the code of one may crash another."""
         machine = get_host_cpu_name(), get_host_cpu_features().flatten(), Settings.CPU_NAME, Settings.CPU_FEATURES
         return hashlib.sha256(repr((numba.__version__, machine)).encode()).hexdigest()[:16]
 
     def get_cache_path(self) -> str:
-        """The stamp is a hash of the file's content."""
+        """The folder's path, with the hash of the source file's content."""
         return f"{super().get_cache_path()}-{self.get_source_stamp().hex()}"
 
     def ensure_cache_path(self) -> None:
@@ -56,23 +56,22 @@ class SharedFiles(Files):  # type: ignore[misc]
 
 
 class MachineCode(NumbasCache):  # type: ignore[misc]
-    """Numba's cache of a compiled function, which ends no run: what a crash left torn in it is compiled anew.
+    """Numba's cache of a compiled function, whose errors stop no run: a file torn by a crash is compiled again.
 
-    Code that is there is read without numba's compiler, whose parts take half a second to load. Where no code is there,
-    numba loads them before it compiles. Processes that save at the same time may mix up their files, so code counts
-    only for the types that it was compiled for.
-    *Source*: numba 0.68; without this class every later run would fail (numba/numba#10434). Numba's own
-    `load_overload` refreshes the target, of which only the runtime serves code that exists.
+    Cached code is loaded without numba's compiler, which takes half a second to import. Processes that save at the same
+    time may mix up their files, so cached code is used only if its argument types match.
+    *Source*: numba 0.68, where a torn file would stop every later run (numba/numba#10434). Numba's own `load_overload`
+    refreshes the whole compilation target; cached code needs only its runtime.
     """
 
     _impl_class = SharedFiles
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
-        """Numba's, and the options: they stand in this file, whose edits numba does not notice."""
+        """Numba's key and the options, which are in this file, whose edits numba does not notice."""
         return *super()._index_key(sig, codegen), repr(OPTIONS)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled code, or None where there is none that can be read."""
+        """The cached code, or None if none can be read."""
         try:
             rtsys.initialize(target_context)
             found = self._load_overload(sig, target_context)
@@ -83,14 +82,14 @@ class MachineCode(NumbasCache):  # type: ignore[misc]
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep compiled code, if the disk takes it."""
-        with suppress(Exception):  # a full disk may have kept a torn index, which is a pickle too
+        """Save compiled code; without room on the disk nothing is saved."""
+        with suppress(Exception):  # a full disk may hold a torn index, and a torn pickle may raise anything
             super().save_overload(sig, data)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function compiled by numba; its machine code is kept where a folder for it may be written."""
+    """The function compiled by numba; its machine code is cached if a cache folder is writable."""
     kernel: Any = njit(**OPTIONS)(function)
-    with suppress(RuntimeError):  # no such folder: each process compiles it
+    with suppress(RuntimeError):  # no writable folder: each process compiles it
         kernel._cache = MachineCode(function)
     return cast(Callable[..., Any], kernel)

@@ -25,7 +25,7 @@ from scipy.special import ndtr, ndtri
 
 from stages.scoring.inference import times_drawn
 from stages.trading.daily import Floats
-from stages.trading.performance import MIN_SESSIONS, moving, varies
+from stages.trading.performance import MIN_SESSIONS, varies, varying_blocks
 
 
 def superior_ability_p(daily: Floats, reps: int, seed: int) -> float | None:
@@ -36,13 +36,13 @@ def superior_ability_p(daily: Floats, reps: int, seed: int) -> float | None:
     if len(daily) < MIN_SESSIONS or not varies(daily).any():
         return None
     draws = _draws(len(daily), reps, seed)
-    best, best_of_luck = 0.0, np.zeros(reps)
-    for _, block in moving(daily):
+    best, best_by_luck = 0.0, np.zeros(reps)
+    for block in varying_blocks(daily):
         mean, deviation = block.mean(axis=0), block.std(axis=0)
         best = max(best, float((mean / deviation).max()))
-        of_luck = (draws @ block - np.where(_is_relevant(mean, deviation, len(daily)), mean, 0.0)) / deviation
-        np.maximum(best_of_luck, of_luck.max(axis=1), out=best_of_luck)
-    return float((1 + np.count_nonzero(best_of_luck >= best)) / (1 + reps))
+        by_luck = (draws @ block - np.where(_is_relevant(mean, deviation, len(daily)), mean, 0.0)) / deviation
+        np.maximum(best_by_luck, by_luck.max(axis=1), out=best_by_luck)
+    return float((1 + np.count_nonzero(best_by_luck >= best)) / (1 + reps))
 
 
 def _draws(sessions: int, reps: int, seed: int) -> Floats:
@@ -53,7 +53,7 @@ def _draws(sessions: int, reps: int, seed: int) -> Floats:
 
 
 def _is_relevant(mean: Floats, deviation: Floats, sessions: int) -> NDArray[np.bool_]:
-    """Variants that are not so clearly worse than nothing that they cannot be the best (Hansen's threshold)."""
+    """Which variants are not significantly worse than doing nothing (Hansen's threshold)."""
     return np.asarray(np.sqrt(sessions) * mean >= -deviation * np.sqrt(2.0 * np.log(np.log(sessions))))
 
 
@@ -96,9 +96,9 @@ def effective_trials(daily: Floats) -> float:
     matrix is needed.
     """
     together, count = np.zeros(len(daily)), 0
-    for numbers, some in moving(daily):
-        together += ((some - some.mean(axis=0)) / some.std(axis=0)).sum(axis=1)
-        count += len(numbers)
+    for block in varying_blocks(daily):
+        together += ((block - block.mean(axis=0)) / block.std(axis=0)).sum(axis=1)
+        count += block.shape[1]
     if count < 2:
         return float(count)
     mean = ((together**2).mean() - count) / (count * (count - 1))

@@ -65,7 +65,7 @@ class Outcome:
 
     @property
     def status(self) -> str:
-        """`OPEN` or `SEALED`."""
+        """`OPEN` if the whole holdout is open, else `SEALED`."""
         return "OPEN" if self.holdout else "SEALED"
 
     @property
@@ -103,9 +103,9 @@ class Outcome:
 
     @property
     def ungated_daily(self) -> pl.DataFrame:
-        """Daily P&L on the search span without the symbol gate, where nothing was traded with it; else no row.
+        """Daily P&L on the search span without the symbol gate if nothing trades with it, else no row.
 
-        It is shown to be looked at and judged by nothing.
+        The report shows it; no gate judges it.
         """
         if self.search.trades.height:
             return Daily.create_empty()
@@ -236,7 +236,7 @@ def _controls(controls: Mapping[str, Any]) -> Judgement:
 
 
 def _forecast(cells: Mapping[str, Document], whitelist: Sequence[str]) -> Judgement:
-    """Of a symbol without any forecast, which is listed later, as little is known as of one with few."""
+    """A symbol without any forecast, as one that is listed later, is inconclusive."""
     unknown = {"verdict": Verdict.INCONCLUSIVE}
     verdicts = {symbol: Verdict(cells.get(symbol, unknown)["verdict"]) for symbol in whitelist}
     judged = [gate for cell in cells.values() for gate in cell["gates"].values()]
@@ -253,7 +253,7 @@ def _forecast(cells: Mapping[str, Document], whitelist: Sequence[str]) -> Judgem
 
 
 def _in_words(what: str, verdicts: Mapping[str, Verdict]) -> str:
-    """Only what does not pass is named, as in `Of 4 control forecasters, 1 FAIL: oracle`."""
+    """How many there are and which do not pass, as in `Of 4 control forecasters, 1 FAIL: oracle`."""
     found = {verdict: [name for name, said in verdicts.items() if said == verdict] for verdict in Verdict}
     passing = found.pop(Verdict.PASS)
     if not verdicts:

@@ -42,12 +42,11 @@ def varies(daily: Floats) -> NDArray[np.bool_]:
     return np.asarray((daily != daily[:1]).any(axis=0))
 
 
-def moving(daily: Floats) -> Iterator[tuple[NDArray[np.int64], Floats]]:
-    """The strategies with two different days, some at a time: their numbers and their series."""
+def varying_blocks(daily: Floats) -> Iterator[Floats]:
+    """The series of the strategies with two different days, in blocks. *Shapes*: (sessions, at most 512)."""
     numbers = np.flatnonzero(varies(daily))
     for first in range(0, len(numbers), VARIANTS_AT_ONCE):
-        some = numbers[first : first + VARIANTS_AT_ONCE]
-        yield some, daily[:, some]
+        yield daily[:, numbers[first : first + VARIANTS_AT_ONCE]]
 
 
 def lo_standard_error(annual_sharpe: float | None, sessions: int) -> float | None:
@@ -139,8 +138,8 @@ class Book:
     exposure_min: int
 
     @classmethod
-    def together(cls, books: Iterable[Self]) -> Self:
-        """One book of all of them: the same sessions, other symbols."""
+    def combined(cls, books: Iterable[Self]) -> Self:
+        """The sum of books of other symbols over the same sessions."""
         every = list(books)
         net_units = np.sum([book.net_units for book in every], axis=0)
         return cls(net_units, *(sum(column) for column in zip(*(book.totals for book in every), strict=True)))

@@ -1,4 +1,4 @@
-"""Every position that a symbol's snapshots could open, before the book decides which are opened."""
+"""Every position that a symbol's snapshots could open, before the day's trades decide which are opened."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class SymbolContext:
         return np.array((snapshots["entry"] >= 0) & before_horizon & ~np.isnan(snapshots["sigma"]))
 
     def waits_until(self, horizon_min: int) -> Ints:
-        """The last minute whose bar may fill the order; before the planned one where none may."""
+        """The last minute whose bar may fill the order; if none may, a minute before the planned one."""
         return np.array(np.minimum(self.snapshots["latest"], self.snapshots["minute"] + horizon_min - 1))
 
 

@@ -137,7 +137,7 @@ def deflated_sharpes(swept: Swept, params: SweepParams) -> list[float | None]:
 
 
 def _of_the_grid(swept: Swept, params: SweepParams) -> dict[str, float | int | None]:
-    """Figures of the whole grid: beside cheaper copies of itself no choice at the stated costs would look like luck."""
+    """Figures of the whole grid, `pbo` and the like of combos at the stated costs: cheaper copies would hide luck."""
     daily_bp = swept.daily_bp[:, [combo.strategy.costs == swept.base.costs for combo in swept.combos]]
     return {
         "pbo": rounded(overfitting_probability(daily_bp, params.pbo_blocks)),
@@ -148,7 +148,7 @@ def _of_the_grid(swept: Swept, params: SweepParams) -> dict[str, float | int | N
 
 
 def proposal(swept: Swept, ranking: pl.DataFrame, choose_by: ChooseBy) -> dict[str, Any]:
-    """The proposal: the first proposable row of the ranking."""
+    """The proposal, from the first proposable row of the ranking."""
     merit = merit_of(choose_by)
     best = ranking.filter("proposable").head(1).to_dicts()
     if not best:

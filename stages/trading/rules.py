@@ -126,7 +126,7 @@ def lost_to_target(mu: Floats, sd: Floats, take: Floats) -> Floats:
 
 def _mean_above_zero(mean: Floats, sd: Floats) -> Floats:
     """E[max(N(mean, sd), 0)]; a certain move where `sd` is zero."""
-    from scipy.special import ndtr  # the report imports these rules and asks none of them
+    from scipy.special import ndtr  # slow to load, and the report imports this module without calling it
 
     certain = sd <= 0.0
     z = mean / np.where(certain, 1.0, sd)
@@ -140,7 +140,7 @@ Reasons = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Views:
-    """One view a forecast. *Shapes*: (n,) each; `side` is +1, -1 or 0 (no quartile clears the costs)."""
+    """What each forecast says about a trade. *Shapes*: (n,); `side` is +1, -1 or 0 (no quartile clears the costs)."""
 
     side: Sides
     strength: Floats  # |median move| in sigmas: must be at least k_sigma

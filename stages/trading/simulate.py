@@ -50,7 +50,7 @@ def simulate(
 ) -> Result:
     """Trade a `strategy` that `require_tradable` has passed on every session of `calendar`.
 
-    Some symbols, or a part of a record, may lack the forecasts that it trades.
+    Symbols or sessions may lack the forecasts that it trades.
     """
     trades, signals = [], []
     for _, rows, walked in _walks(bars, forecasts, calendar, [strategy]):
@@ -63,7 +63,7 @@ def simulate(
 def trade_each(
     bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, strategies: Sequence[Strategy]
 ) -> list[pl.DataFrame]:
-    """The trades of several strategies that `require_tradable` has passed, possibly on some symbols of a span only."""
+    """The trades of each strategy; `require_tradable` has passed it, and some symbols may be missing here."""
     trades: list[list[pl.DataFrame]] = [[] for _ in strategies]
     for n, rows, walked in _walks(bars, forecasts, calendar, strategies):
         if walked is not None:
@@ -128,11 +128,8 @@ def _walk(market: SymbolMarket, strategy: Strategy, costs: SymbolCosts) -> _Walk
 
 def _trades(walked: _Walked, rows: pl.DataFrame) -> pl.DataFrame:
     at = np.flatnonzero(walked.decision == Reason.ENTER)
-    done, snapshots, bar_array = (
-        walked.exits[walked.side[at], at],
-        walked.context.snapshots[at],
-        walked.context.bar_array,
-    )
+    done = walked.exits[walked.side[at], at]
+    snapshots, bar_array = walked.context.snapshots[at], walked.context.bar_array
     side = 1 - 2 * walked.side[at]
     entry = bar_array["open"][snapshots["entry"]]
     away = [side * barrier * snapshots["sigma"] for barrier in walked.barriers]

@@ -103,7 +103,7 @@ TRADABLE = ("symbol", "history_days", "horizon_min", "model", "method")
 def require_tradable(strategy: Strategy, forecasts: pl.DataFrame) -> None:
     """Refuse a strategy that asks for a kind of forecast that no symbol has, or trades a symbol without costs.
 
-    A symbol may be listed after the span ends. Of the forecasts, only the columns `TRADABLE` are needed.
+    A single symbol may lack it, as one that is listed later. Of the forecasts, only the columns `TRADABLE` are needed.
     """
     require_costs(strategy.costs, strategy.whitelist)
     rules, forecasts = strategy.rules, forecasts.filter(model=strategy.model)

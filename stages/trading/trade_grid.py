@@ -115,7 +115,7 @@ def trade_grid(
 def _trade_part(families: Sequence[Family], market: SymbolMarket, ledger: tuple[Ints, Records]) -> None:
     """Add one symbol's trades in some sessions to the ledger, one row a strategy."""
     rules, costs = families[0].strategy.rules, symbol_costs(families[0].strategy.costs, market.symbol)
-    shared = _by_what_they_share(market, families)
+    shared = _by_exit_rule(market, families)
     if not shared or costs is None:
         return
     context = context_of(market, rules, costs)
@@ -152,10 +152,8 @@ def _families(strategies: Sequence[Strategy]) -> list[Family]:
     return families
 
 
-def _by_what_they_share(
-    market: SymbolMarket, families: Sequence[Family]
-) -> Mapping[ExitRule, Sequence[tuple[Kind, Family]]]:
-    """The families that may trade a symbol, by exit rule and forecast kind."""
+def _by_exit_rule(market: SymbolMarket, families: Sequence[Family]) -> Mapping[ExitRule, Sequence[tuple[Kind, Family]]]:
+    """The families that may trade a symbol, each with its forecast kind, by exit rule."""
     symbol = market.symbol
     shared: dict[ExitRule, list[tuple[Kind, Family]]] = defaultdict(list)
     for family in families:
@@ -204,7 +202,7 @@ COMBOS_AT_ONCE = 5_000
 
 @dataclass(frozen=True)
 class Market:
-    """What a grid is traded on. `bars` may read a symbol when it is asked for."""
+    """The inputs of a grid. `bars` may read each symbol lazily."""
 
     bars: Mapping[str, pl.DataFrame]
     forecasts: pl.DataFrame
@@ -215,10 +213,8 @@ class Market:
         return replace(self, forecasts=within(span, self.forecasts), calendar=within(span, self.calendar))
 
     def common_to(self, strategies: Iterable[Strategy]) -> Self:
-        """Without the first sessions, if only some of these could trade there, for want of a history or corrections.
-
-        Those of one history, horizon and method, as many variants of a grid, trade the same cells.
-        """
+        """The market from the first session on which all of these can trade: some need a longer history first."""
+        # Strategies of one history, horizon and method trade the same cells, so one of each is enough.
         kinds = {(one.rules.history_days, one.rules.horizon_min, one.method): one for one in strategies}.values()
         schema = {name: self.forecasts.schema[name] for name in Cell._fields}
         traded = pl.LazyFrame([one.cell(symbol) for one in kinds for symbol in one.trading], schema, orient="row")

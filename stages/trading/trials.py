@@ -106,9 +106,9 @@ def names_trials(params: Params) -> bool:
 
 
 def context_of(params: Params) -> str:
-    """A digest of all params upstream of the rule, without the last asked session and what a combo's id covers already.
+    """A digest of all params upstream of the rule, without the last asked session and what a combo's id covers.
 
-    The first asked session is covered: to begin elsewhere is a choice of days.
+    The first asked session is part of it, since another beginning is another choice of days.
     """
     return _context(params, GROWS)
 
@@ -120,15 +120,15 @@ def _context(params: Params, span: Params) -> str:
 
 
 def earlier_contexts_of(params: Params) -> list[str]:
-    """The contexts of the same params in older entries: before a canonical form, with the asked span, without it."""
+    """The contexts of these params in older entries: before the canonical form, with both asked sessions, with none."""
     left_out = {"universe": ("whitelist",), "calibration": ("method",), "split": ("open_holdout", "walk_forward")}
     text = json.dumps(_upstream(params, left_out), sort_keys=True, separators=(",", ":"), default=str)
     first = hashlib.sha256(text.encode()).hexdigest()[:CONTEXT_DIGITS]
     return [first, _context(params, {}), _context(params, {"first_session": None, **GROWS})]
 
 
-def under_todays_names(entry: Entry, contexts: Renamed, strategies: Renamed) -> Entry:
-    """An entry with its contexts and opening under their present names; what was not renamed stays."""
+def renamed(entry: Entry, contexts: Renamed, strategies: Renamed) -> Entry:
+    """An entry with the present names of its contexts and its opening; both mappings are by old name."""
     pairs = (variant.partition("-") for variant in entry.variants)
     variants = tuple(f"{contexts.get(context, context)}-{combo}" for context, _, combo in pairs)
     opening = None if entry.opening is None else strategies.get(entry.opening, entry.opening)
@@ -148,7 +148,7 @@ def prior_studies(entries: Iterable[Entry], now: str, source: str, forecaster: s
 
 
 def looks(entries: Iterable[Entry], study_id: str) -> int:
-    """At how many lengths this study was looked at; each look at its gates was one more chance to pass by luck."""
+    """At how many different numbers of sessions this study was judged; each look is a chance to pass by luck."""
     return len({entry.sessions for entry in entries if entry.worth == study_id} - {0})
 
 

@@ -1,1 +1,1 @@
-"""Is paying worth it: does the asked forecaster beat the best free one, by day, as a verdict, and in words."""
+"""Is paying worth it: whether the asked forecaster beats the best free one, day by day, with a verdict in words."""

@@ -1,4 +1,4 @@
-"""The evidence of one symbol, with only its rows in memory, and both sides of a study from all symbols together.
+"""The evidence of a study, symbol by symbol: what one adds, with only its rows in memory, and the sum of all.
 
 *Tables*: `Scored` asked forecasts by one method, and free ones; `Prices`.
 """
@@ -23,10 +23,10 @@ from stages.worth.series import Comparison, LeftOut, Sides, cells_of
 
 @dataclass(frozen=True, eq=False)
 class SymbolEvidence:
-    """What a symbol adds: its days by what is compared, what was left out, and its P&L by side.
+    """One symbol's evidence: its days by comparison, the questions left out, and its P&L by side.
 
-    *Tables*: `calibrated` holds the sessions in which asked forecasts are calibrated; the others as in `Sides` and
-    `money_days`. `makers` are those of its asked forecasts; `swing` is None where it may not trade.
+    *Tables*: `calibrated` holds the sessions with calibrated asked forecasts; the others are as in `Sides` and
+    `money_days`. `makers` made its asked forecasts; `swing` is None if it may not trade.
     """
 
     days: Mapping[Comparison, pl.DataFrame]
@@ -51,7 +51,7 @@ class CompareSymbol:
 
     @classmethod
     def of(cls, study: StageStudy, strategy: Strategy, models: pl.DataFrame, calendar: pl.DataFrame) -> Self:
-        """For the free forecasts of these models and histories: columns `model` and `history_days`."""
+        """Compare with the free forecasts whose `model` and `history_days` are the rows of `models`."""
         free = {model.removeprefix(FREE): (model, days) for model, days in models.iter_rows()}
         asked = study.forecaster.model, study.rules.history_days
         compared = dict.fromkeys(cell.compared for cell in cells_of(study, free))
@@ -74,7 +74,7 @@ class CompareSymbol:
         )
 
     def _net_bp(self, symbol: str, forecasts: pl.DataFrame, bars: pl.DataFrame) -> dict[str, pl.DataFrame]:
-        """What each side earns with it by session; nothing with a symbol that is not on the whitelist."""
+        """The P&L of each side by session; empty for a symbol that is not on the whitelist."""
         rules = {side: rule for side, rule in self.rules.items() if symbol in rule.whitelist}
         traded = trade_each({symbol: bars}, forecasts, self.calendar, list(rules.values()))
         books = {side: book_of(trades, self.calendar) for side, trades in zip(rules, traded, strict=True)}
@@ -88,7 +88,7 @@ class CompareSymbol:
         calls: pl.DataFrame,
         params: WorthParams,
     ) -> Sides:
-        """Both sides of the study, from all symbols and `Calls`; `weights` are the last ones of the mix, by name."""
+        """Both sides of the study, from all symbols and `Calls`; `weights` are the mix's last ones, by name."""
         by_symbol = dict(symbols)
         parts = by_symbol.values()
         sources = [source for part in parts for source in part.makers]

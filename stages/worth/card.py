@@ -1,6 +1,6 @@
 """The verdict in three lines, from the document `worth.json`.
 
-A line is one paragraph of whole sentences without line breaks; who shows it wraps it.
+A line is one paragraph of whole sentences without line breaks; the caller wraps it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,14 +45,14 @@ def _worth_it(worth: Document) -> tuple[str, str, str]:
 
 
 def _did(worth: Document) -> str:
-    """What was shown. The rule that earns money has horizons and symbols of its own."""
+    """What was shown; symbols and horizon only where money does not decide, since the rule has its own."""
     if in_money(worth):
         return f"forecasts earn more than {_hurdle(worth)}"
     return f"distributions beat the best free forecast on {shorten(worth['symbols'])}, {worth['horizon_min']} min"
 
 
 def _evidence_then(worth: Document) -> str:
-    """The most evidence there was; also that of the day that decided, where an earlier day had brought enough."""
+    """The most evidence so far; also that of the deciding day if an earlier day already had enough."""
     then = f" on an earlier day, {odds(worth['e_better'])} on this one"
     return odds(worth["most_better"]) + then * bool(worth["e_better"] < worth["threshold"])
 
@@ -81,7 +81,7 @@ def _not_worth_it(worth: Document) -> tuple[str, str, str]:
 
 
 def _bought(worth: Document) -> int:
-    """The sessions of evidence that are bought: a step or a whole run may go beyond the one that decides."""
+    """The sessions of evidence bought so far: a step or a whole run may go beyond the deciding session."""
     judged = int(worth["sessions"])
     return judged if worth["rehearsal"] else max(judged, worth["training"]["sessions_after"])
 
@@ -109,7 +109,7 @@ def _not_shown(worth: Document) -> tuple[str, str, str]:
 
 
 def odds(e: float) -> str:
-    """`28 to 1`; cut off rather than rounded up, so that nothing reaches the threshold by rounding."""
+    """Evidence as `28 to 1`, rounded down so that nothing reaches the threshold by rounding."""
     if e > MILLION:
         return "more than a million to 1"
     if e >= 10.0:
@@ -129,7 +129,7 @@ def _head(worth: Document) -> str:
 
 
 def _evidence_so_far(worth: Document) -> str:
-    """What the days so far say, and why they do not decide."""
+    """The evidence so far, and why it does not decide."""
     if worth["estimate"] is None:
         return f"No complete session counts yet; a verdict needs {worth['min_days']}."
     needed = f"{odds(worth['threshold'])} decides"
@@ -172,13 +172,13 @@ def _money(worth: Document) -> str:
         between = _bounds(money["break_even_interval"], _price)
         sentences.append(f"It breaks even at a price of {_price(even)} a call ({between}); yours is {_price(price)}.")
     unknown = State(money["state"]) in {State.NOT_YET_KNOWN, State.NOT_SHOWN}
-    if unknown and needed and needed > worth["sessions"]:  # else days differ less than was planned, so far
+    if unknown and needed and needed > worth["sessions"]:  # else days so far vary less than planned
         sentences.append(f"At this size an answer takes about {_sessions(needed)}.")
     return _joined(*sentences)
 
 
 def _gained(money: Document) -> str:
-    """What is known of the gain, and whether an earlier day had to say it since the bounds do not."""
+    """What is known of the gain; `by an earlier day` if today's bounds no longer show it."""
     price = money["price_per_call"]
     low, _ = money["bp_interval" if price is None else "break_even_interval"]
     gain = GAINS[State(money["state"])] + ("" if price is None else " after it")
@@ -232,7 +232,7 @@ def _bounds(ends: Sequence[float | None], form: Callable[[float], str], unit: st
 
 
 def _price(value: float) -> str:
-    """Three digits that count, and never a power of ten: 0.05, 63.1, 1,230."""
+    """Three significant digits without an exponent: 0.05, 63.1, 1,230."""
     return f"{Decimal(f'{value:.3g}'):,f}"
 
 
@@ -272,7 +272,7 @@ def _is_priced(worth: Document) -> bool:
 
 
 def _hurdle(worth: Document) -> str:
-    """What the forecasts have to earn more than, where money decides."""
+    """What the forecasts must out-earn if money decides."""
     return "they cost" if _is_priced(worth) else "the free ones"
 
 

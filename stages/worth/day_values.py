@@ -25,17 +25,18 @@ QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
 VERSIONS = {"calibrated": "{}", "raw": "raw_{}"}
 SHAPE, DIRECTION = "shape", "direction"
 EXPECTED = {SHAPE: LOSS_PER_WIDTH, DIRECTION: 0.2425}  # of a Gaussian, by the width of its 90 % interval
+VALUES = [f"{kind}_{version}" for version in VERSIONS for kind in EXPECTED]
 DECIMALS = 9  # of a day's value
 ROUNDING = 1e-6  # of losses in bp
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """One row a question that both sides answered, calibrated, and that has an outcome; and what was left out.
+    """The questions with an outcome that both sides answered with calibrated forecasts, and how many were left out.
 
-    *Tables*: symbol, snapshot_utc, horizon_min, session, and the difference of the losses as a share of the expected
-    loss: `shape_calibrated`, `direction_calibrated`, `shape_raw`, `direction_raw`; null where no interval has a width.
-    `void` and `uncalibrated` count questions that left both sides, `no_scale` those without a width as calibrated.
+    *Tables*: symbol, snapshot_utc, horizon_min, session, and `VALUES`, the differences of the losses as shares of the
+    expected loss; null if neither interval has a width. `void` and `uncalibrated` count questions without a row,
+    `no_scale` the rows whose calibrated intervals have no width.
     """
 
     questions: pl.DataFrame
@@ -46,7 +47,7 @@ class Compared:
 
 @dataclass(frozen=True, kw_only=True)
 class Days:
-    """The days of one question: one row a session, and how many days were set aside.
+    """The day values `x`, one row a session, and how many days were set aside.
 
     *Tables*: session, x, n_questions, n_symbols; a day with fewer than half of the universe's symbols is set aside.
     """
@@ -67,9 +68,8 @@ def compare(asked: pl.DataFrame, free: pl.DataFrame) -> Compared:
         expression for version in VERSIONS for kind in EXPECTED for expression in _difference(kind, version)
     )
     _require_agreement(within)
-    names = [f"{kind}_{version}" for version in VERSIONS for kind in EXPECTED]
     return Compared(
-        questions=within.select(*QUESTION, "session", *names),
+        questions=within.select(*QUESTION, "session", *VALUES),
         void=int(both["void"].sum()),
         uncalibrated=both.filter(~pl.col("void") & ~is_calibrated).height,
         no_scale=within["shape_calibrated"].null_count(),
@@ -77,13 +77,13 @@ def compare(asked: pl.DataFrame, free: pl.DataFrame) -> Compared:
 
 
 def day_values(questions: pl.DataFrame, value: str, symbols: Sequence[str], horizon_min: int) -> Days:
-    """The days of one of `Compared`'s values at one horizon; `symbols` are all that the universe holds."""
+    """The days of one of `VALUES` at one horizon; `symbols` are all of the universe."""
     mine = questions.filter(pl.col("symbol").is_in(list(symbols)))
     return days_of(symbol_days(mine, value, horizon_min), symbols)
 
 
 def symbol_days(questions: pl.DataFrame, value: str, horizon_min: int) -> pl.DataFrame:
-    """One row a session and symbol: the mean `x` of one of `Compared`'s values at one horizon, and how many, `n`.
+    """One row a session and symbol: the mean `x` of one of `VALUES` at one horizon, and its number `n` of questions.
 
     Sums run over sorted values, so neither the order of rows nor the names of symbols change a bit.
     """
@@ -92,7 +92,7 @@ def symbol_days(questions: pl.DataFrame, value: str, horizon_min: int) -> pl.Dat
 
 
 def days_of(rows: pl.DataFrame, symbols: Sequence[str]) -> Days:
-    """The days of `symbol_days` of these symbols, which are all that count."""
+    """The days from rows of `symbol_days`; `symbols` are all that count."""
     by_day = _means(rows.drop("n"), ["session"]).rename({"n": "n_symbols"})
     asked = rows.group_by("session").agg(n_questions=pl.col("n").sum())
     days = by_day.join(asked, on="session", how="left", maintain_order="left")
@@ -102,7 +102,7 @@ def days_of(rows: pl.DataFrame, symbols: Sequence[str]) -> Days:
 
 
 def _means(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """One row a group, in order: the mean of `x`, added up in rising order, and the number `n` of rows."""
+    """One row a group, in order: the mean of `x`, summed in rising order, and the number `n` of rows."""
     rising = rows.sort(*keys, "x")
     group = rising.select(pl.struct(keys).rle_id()).to_series().to_numpy()
     n = np.bincount(group)
@@ -111,7 +111,7 @@ def _means(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
 
 
 def _difference(kind: str, version: str) -> list[pl.Expr]:
-    """The value of a question, and the most it could be: the forecasts' own disagreement."""
+    """The value of each question, its largest possible size (the forecasts' disagreement), and its unit in bp."""
     column, share = VERSIONS[version], EXPECTED[kind]
     y, paid, free = pl.col("y_bp"), column, f"{column}_free"
     width = 0.5 * sum((_width(side) for side in (free, paid)), pl.lit(0.0))
@@ -137,7 +137,7 @@ def _loss(kind: str, y: pl.Expr, side: str) -> pl.Expr:
 
 
 def _disagreement(kind: str, free: str, paid: str) -> pl.Expr:
-    """The largest difference of the losses that any outcome could bring."""
+    """The largest difference of the losses over all possible outcomes."""
     apart = [(pl.col(free.format(name)) - pl.col(paid.format(name))).abs() for name in QUANTILES]
     if kind == DIRECTION:
         return apart[QUANTILES.index("q50")]
@@ -161,7 +161,7 @@ def _require_one_outcome(both: pl.DataFrame) -> None:
 
 
 def _require_agreement(scored: pl.DataFrame) -> None:
-    for name in (f"{kind}_{version}" for version in VERSIONS for kind in EXPECTED):
+    for name in VALUES:
         excess = (pl.col(name).abs() - pl.col(f"{name}_most")) * pl.col(f"{name}_unit")
         if (beyond := scored.filter(excess > ROUNDING)).height:
             symbol, snapshot, horizon = beyond.sort(QUESTION).select(QUESTION).row(0)

@@ -1,10 +1,10 @@
-"""Evidence about a mean that may be looked at after every day: a betting process and its confidence sequence.
+"""Anytime-valid evidence about a mean: a betting process (an e-process) and its confidence sequence.
 
-A gambler bets each day that the value lies above the tested mean. What one unit became is the evidence E against the
-mean being that small. Days are divided by a scale known from earlier days and clipped at four of them, and bets are
-constants, so E is a non-negative supermartingale while the expected clipped day is at most zero given the past. Then
-the chance that E ever reaches 1/alpha is at most alpha, however often one looks. The clip is the only approximation:
-where rare large losses lie behind it, the clipped mean exceeds the true one.
+A gambler bets each day that the value lies above the tested mean. The gambler's wealth, from one unit, is the evidence
+E against the mean being that small. Days are divided by a scale known from earlier days and clipped at four of them,
+and bets are constants, so E is a non-negative supermartingale while the expected clipped day is at most zero given the
+past. Then the chance that E ever reaches 1/alpha is at most alpha, however often one looks. The clip is the only
+approximation: if rare losses exceed it, the clipped mean exceeds the true one.
 
 *Shapes*: values are (..., days); every result has the same shape. A result of the first n days equals the first n of a
 longer series to the last bit, since all sums run in day order.
@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Days = NDArray[np.int64]
 
-CLIP = 4.0  # a day counts as at most so many scales
-K = 3  # days that the planned deviation weighs as much as
+CLIP = 4.0  # the most that a day counts, in scales
+K = 3  # the weight of the planned deviation, in days
 BETS = np.array([0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0])
-LARGEST = 0.95  # share of all that the largest bet puts at risk
-STAKES = LARGEST * BETS / CLIP  # of what a gambler has, by scale
-REACH, HALVINGS = 40.0, 60  # of the search for a bound: how many of the largest scales from the mean, and how often
+LARGEST = 0.95  # share of the wealth that the largest bet puts at risk
+STAKES = LARGEST * BETS / CLIP  # share of the wealth, by scale
+REACH, HALVINGS = 40.0, 60  # of the bisection: distance from the mean in largest scales, and number of steps
 PREFIXES_AT_ONCE = 64
 
 
@@ -36,7 +36,7 @@ def running_means(x: Floats) -> Floats:
 
 
 def scales(x: Floats, s0: float) -> Floats:
-    """What each day is divided by: the deviation of the earlier days, drawn towards `s0`, the one that was planned."""
+    """The scale by which each day is divided: the deviation of earlier days, shrunk towards the planned one, `s0`."""
     squares = np.cumsum((x - running_means(x)) ** 2, axis=-1)
     earlier = np.concatenate([np.zeros_like(x[..., :1]), squares[..., :-1]], axis=-1)
     return np.asarray(np.sqrt((K * s0**2 + earlier) / (K + np.arange(x.shape[-1]))))
@@ -48,7 +48,7 @@ def log_e_values(x: Floats, mean: float, s0: float, sign: int = 1) -> Floats:
 
 
 def wealth(scaled: Floats) -> Floats:
-    """The log of E after each day of values that are already divided by their scales: the mean over the bets."""
+    """The log of E after each day, from values divided by their scales: the mean wealth over the bets."""
     z = np.clip(scaled, -CLIP, CLIP)
     by_bet = [np.cumsum(np.log1p(stake * z), axis=-1) for stake in STAKES]
     largest = np.maximum.reduce(by_bet)
@@ -58,8 +58,8 @@ def wealth(scaled: Floats) -> Floats:
 def bounds(x: Floats, s0: float, threshold: float, sign: int = 1, after: Sequence[int] | None = None) -> Floats:
     """After each day, the largest mean rejected as too small; with `sign` -1, the smallest rejected as too large.
 
-    E falls in the tested mean, so the bound is found by bisection. NaN where there is no bound yet, and after other
-    days than those of the indices `after`, where these are given in rising order.
+    E decreases in the tested mean, so the bound is found by bisection. NaN while there is no bound. `after` limits the
+    search to these day indices, rising; the other days are NaN.
     *Shapes*: (days,).
     """
     days = np.arange(len(x)) if after is None else np.asarray(after, np.int64)
@@ -78,9 +78,9 @@ def bounds(x: Floats, s0: float, threshold: float, sign: int = 1, after: Sequenc
 
 
 def _rejected(tested: Floats, days: Days, x: Floats, spread: Floats, threshold: float) -> NDArray[np.bool_]:
-    """Whether all days up to each of `days` reject the mean that is tested after it. *Shapes*: as `days`.
+    """Whether the days up to each of `days` reject the mean tested there. *Shapes*: as `days`.
 
-    Plain products instead of logarithms: only the side of the threshold is asked. Days behind multiply by one.
+    Plain products are enough, since only the side of the threshold matters. Later days multiply by one.
     """
     rejected = np.empty(len(days), bool)
     for first in range(0, len(days), PREFIXES_AT_ONCE):
@@ -96,11 +96,12 @@ def _rejected(tested: Floats, days: Days, x: Floats, spread: Floats, threshold: 
 
 
 def rejected_together(log_e: Sequence[float], alpha: float) -> list[bool]:
-    """Which of several hypotheses fall together when the expected share of false ones among them is to be `alpha`.
+    """Which of several hypotheses e-BH rejects at a false-discovery rate of `alpha`, under any dependence.
 
-    e-BH: the largest j whose j-th largest E is at least K / (alpha j); the j largest fall, whatever their dependence.
+    It takes the largest j whose j-th largest E is at least K / (alpha j), and rejects the j hypotheses with the largest
+    E; K is the number of hypotheses.
     """
     e, k = np.asarray(log_e, np.float64), len(log_e)
-    falling = np.sort(e)[::-1]
-    enough = np.flatnonzero(falling >= np.log(k / (alpha * np.arange(1, k + 1))))
-    return [bool(one) for one in e >= falling[enough[-1]]] if len(enough) else [False] * k
+    largest_first = np.sort(e)[::-1]
+    enough = np.flatnonzero(largest_first >= np.log(k / (alpha * np.arange(1, k + 1))))
+    return [bool(one) for one in e >= largest_first[enough[-1]]] if len(enough) else [False] * k

@@ -1,13 +1,13 @@
-"""How much days differ between free forecasts: what evidence will cost, known before anything is bought.
+"""The deviation of a day's advantage, estimated from free forecasts before anything is bought.
 
 Pairs of free forecasts stand for the asked one and the best free one: `close` are ewma_fhs and har, `usual` are
-persistence and the mix, `far` are seasonal and the mix. Where candidates are missing or do not differ, another pair
-takes the place of theirs, at last that of an asked forecaster which is itself a candidate. The mix leaves that one out,
-as in the study. A day counts where half of the symbols are answered.
+persistence and the mix, `far` are seasonal and the mix. A pair that is missing or does not differ is replaced by the
+first of the others that does; the last choice is the asked forecaster, if it is itself free, with the mix. The mix
+leaves that one out, as in the study. A day counts if at least half of the symbols are answered.
 
 *Tables*: `Quantiles` of free forecasts with outcomes (`calibration.past.with_outcomes`).
 *Units*: deviations of a day are shares of the expected loss.
-*Time*: days before the first asked session, where there are enough of them, else the first days of all.
+*Time*: days before the first asked session if there are enough, else the first days of the record.
 """
 
 from collections.abc import Sequence
@@ -24,12 +24,12 @@ from stages.worth.day_values import SHAPE, compare, day_values
 
 PAIRS = {"usual": ("persistence", MIX), "close": ("ewma_fhs", "har"), "far": ("seasonal", MIX)}
 ENOUGH_DAYS = 10
-SESSIONS = 20  # that a deviation rests on, where some of them are asked
+SESSIONS = 20  # the first days of the record that are used if too few come before the first asked session
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asking:
-    """What is asked: symbols, the judged horizon, the name of the asked forecaster, and `worth.eta`."""
+    """What the study asks: symbols, judged horizon, and name of the asked forecaster; and `worth.eta`."""
 
     symbols: Sequence[str]
     horizon_min: int
@@ -39,10 +39,10 @@ class Asking:
 
 @dataclass(frozen=True, kw_only=True)
 class Deviations:
-    """Deviations of a day's advantage by pair, and of the usual pair if only one snapshot or symbol were asked.
+    """Deviations of a day's advantage by pair, and of the usual pair on one snapshot or one symbol only.
 
-    `days` is how many days they rest on, `usual` the names of the usual pair or of the one in its place. A snapshot or
-    symbol whose deviation cannot be known is left out.
+    `days` is the number of days used, `usual` the names of the usual pair or its replacement. A snapshot or symbol with
+    fewer than two days is left out.
     """
 
     days: int
@@ -53,10 +53,7 @@ class Deviations:
 
 
 def deviations(free: pl.DataFrame, first_asked: date, asking: Asking) -> Deviations | None:
-    """From the sessions before the first asked one, or from the first of all where these are too few.
-
-    None where no pair differs on two days or more, as with one candidate.
-    """
+    """The deviations, or None if no pair differs on two days or more, as with one candidate."""
     symbols, horizon_min = asking.symbols, asking.horizon_min
     names = {name.removeprefix(FREE) for name in free["model"].unique()}
     days = early_days(free, first_asked, symbols)
@@ -105,7 +102,7 @@ def _days(free: pl.DataFrame, symbols: Sequence[str]) -> list[date]:
 
 
 def _by_name(free: pl.DataFrame, asking: Asking) -> dict[str, pl.DataFrame]:
-    """Each forecast as answered, in the columns that a comparison reads, and their mix."""
+    """The forecasts as answered by name, in the columns that a comparison reads, and their mix."""
     mixed, _ = free_mix(free, asking.asked, asking.eta)
     rows = as_answered(pl.concat([free.select(mixed.columns), mixed])).with_columns(calibrated=pl.lit(True))
     parts = rows.partition_by("model", as_dict=True)

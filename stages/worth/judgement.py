@@ -1,15 +1,15 @@
-"""The buyer's verdict on a study: the question that decides, and what stands beside it.
+"""The buyer's verdict on a study: the question that decides, and the secondary figures.
 
-The verdict is that of one series of days, the question `worth.decide_by` at the primary horizon against the best free
-forecast (`free_mix`). Beside it, without a verdict: the other two questions, the answers before calibration, each free
-forecast by itself, and the other horizons and single symbols, of which e-BH says which hold together.
+The verdict rests on one series of days: the question `worth.decide_by` at the primary horizon against the best free
+forecast (`free_mix`). Secondary figures have no verdict: the other two questions, the answers before calibration, each
+free forecast alone, and the other horizons and single symbols, which e-BH tests together.
 
 *Tables*: `worth.json`. `decided_on` is the session that decided; `sessions` and `calls` count up to it, to the end of
-the plan, or all so far, `calls` also those of sessions that are no evidence. `e_better` and `e_small` are those of that
-day, `most_better` and `most_small` the largest until then, which decide.
+the plan, or all so far; `calls` includes sessions that are no evidence. `e_better` and `e_small` are those of that day,
+`most_better` and `most_small` the largest until then, which decide.
 `free_weights` are the last of the free mix. `rehearsal`: the forecaster is local.
-`calls_a_session` and `step` say what the next sessions cost. `more_sessions` are quartiles of what the verdict still
-takes; a quartile beyond the plan is null, and so is the pair where nothing can be said.
+`calls_a_session` and `step` say what the next sessions cost. `more_sessions` are quartiles of the sessions until the
+verdict; a quartile beyond the plan is null, and the pair is null after a verdict or without a day.
 *Units*: as in `tables/worth.py`; E is to 1.
 """
 
@@ -44,7 +44,7 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
     series, finding = findings[study.worth.decide_by, PRIMARY]
     goes_on = finding.state == State.NOT_YET_KNOWN
     last = date.max if goes_on else series.counted[finding.days - 1]
-    later = money.calls if money.calls.height else calls  # before them, a longer history may not be asked yet
+    later = money.calls if money.calls.height else calls  # earlier sessions may lack calls of a longer history
     result = verdict_fields(finding, series.counted, series.terms) | {
         "study_id": name,
         "model": study.forecaster.model,
@@ -60,12 +60,12 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
         "money": _money(study, *findings[MONEY, PRIMARY], money),
         "more_sessions": more_sessions(finding.by_day.x, series.terms) if goes_on and len(finding.by_day.x) else None,
     }
-    beside = _beside(findings, study.worth.alpha / (1 + study.worth.prior_studies)) | {
+    secondary = _secondary(findings, study.worth.alpha / (1 + study.worth.prior_studies)) | {
         "seen": _seen(series),
         "left_out": sides.left_out._asdict() | {"days_set_aside": findings[SHAPE, PRIMARY][0].set_aside},
     }
-    rows = [one.rows(its) for one, its in findings.values()]  # one without a day has no types
-    return plain(result) | beside, WorthDays.of(pl.concat(rows, how="vertical_relaxed"))
+    rows = [one.rows(its) for one, its in findings.values()]  # columns of a series without a day have no types
+    return plain(result) | secondary, WorthDays.of(pl.concat(rows, how="vertical_relaxed"))
 
 
 def last_weights(weights: pl.DataFrame, study: StageStudy) -> dict[str, float]:
@@ -99,9 +99,9 @@ def verdict_fields(finding: Finding, sessions: Sequence[date], terms: Terms) -> 
 
 
 def _training(study: StageStudy, series: Series, *, untrained: bool) -> dict[str, Any]:
-    """What the model may have seen: sessions up to `trained_until`, and those after it, which alone count.
+    """What the model may have seen: sessions up to `trained_until`; only those after it count.
 
-    `unseen`: the forecaster learns from the record alone, and no date says otherwise, so that it has seen none.
+    `unseen`: the forecaster learns from the record alone and no date is stated, so it has seen none.
     """
     before, until = int(series.before.sum()), study.forecaster.trained_until
     return {
@@ -113,7 +113,7 @@ def _training(study: StageStudy, series: Series, *, untrained: bool) -> dict[str
 
 
 def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays) -> dict[str, Any]:
-    """What the stated rule earns more with the asked forecasts than with the free ones, up to the day that decides.
+    """The stated rule's extra earnings with the asked forecasts over the free ones, up to the deciding day.
 
     *Units*: `bp_a_call` is before the price of a call. `break_even` is the price of a call at which nothing is gained,
     in the currency of `worth.notional`; null without one. `sessions_needed`: about how many days the answer takes.
@@ -146,11 +146,11 @@ def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays
     }
 
 
-def _beside(findings: Mapping[tuple[str, str], tuple[Series, Finding]], alpha: float) -> dict[str, Any]:
-    """What stands beside the verdict; `holds` says which of the horizons and symbols hold together today.
+def _secondary(findings: Mapping[tuple[str, str], tuple[Series, Finding]], alpha: float) -> dict[str, Any]:
+    """The secondary figures; `holds` says which horizons and symbols e-BH rejects together today.
 
-    e-BH takes E of one day: the largest of all days is on average above 1 also where nothing is better. Earlier studies
-    lower `alpha`, as they raise the threshold of the verdict.
+    e-BH takes E of one day, since the largest E of all days averages above 1 even without any advantage. Earlier
+    studies lower `alpha`, as they raise the threshold of the verdict.
     """
     secondary = [key for key in findings if key[1].startswith(("horizon=", "symbol="))]
     days = [findings[key][1].by_day.log_e_better for key in secondary]
@@ -164,7 +164,7 @@ def _beside(findings: Mapping[tuple[str, str], tuple[Series, Finding]], alpha: f
 
 
 def _weakest(found: Mapping[tuple[str, str], tuple[Series, Finding]]) -> dict[str, Any] | None:
-    """The free forecast that is hardest to beat: all must be beaten, so each is tested alone."""
+    """The free forecast that is hardest to beat, and the evidence against it; all must be beaten, so each counts."""
     each = {cell: finding for (_, cell), (_, finding) in found.items() if cell.startswith("free=")}
     known = {cell: max(one.by_day.log_e_better) for cell, one in each.items() if len(one.by_day.x)}
     if not known:
@@ -174,7 +174,7 @@ def _weakest(found: Mapping[tuple[str, str], tuple[Series, Finding]]) -> dict[st
 
 
 def _figures(finding: Finding) -> dict[str, Any]:
-    """The figures of all days that count, also behind the one that decides."""
+    """The figures of all days that count, including those after the deciding one."""
     days = finding.by_day
     if not len(days.x):
         return {"sessions": 0, "estimate": None, "interval": [None, None], **dict.fromkeys(EVIDENCE)}
@@ -188,7 +188,7 @@ def _figures(finding: Finding) -> dict[str, Any]:
 
 
 def _seen(series: Series) -> dict[str, Any] | None:
-    """The mean of the days up to `forecaster.trained_until` and of those after it; None while it is unknown."""
+    """The mean of the days up to `forecaster.trained_until` and of those after it; None if it is not stated."""
     if series.trained_until is None:
         return None
     parts = {"up_to": series.x[series.before], "after": series.x[~series.before]}
@@ -207,7 +207,7 @@ def e_value(log_e: float) -> float:
 
 
 def plain(value: Any) -> Any:
-    """Values as JSON knows them, numbers to nine significant digits."""
+    """A value as JSON types, with numbers to nine significant digits."""
     if isinstance(value, Mapping):
         return {name: plain(inner) for name, inner in value.items()}
     if isinstance(value, date | State):

@@ -1,8 +1,7 @@
-"""The question of money: what the stated rule earns more a day with the asked forecasts than with the free ones.
+"""The question of money: the stated rule's extra earnings a day with the asked forecasts over the free ones.
 
-Both sides trade the same rule at the same costs on the same bars, with their own calibrated quantiles, at snapshots at
-which the asked forecasts are calibrated. Forecast gates are left out on both sides, since they would judge the asked
-forecasts by their outcomes and the free ones not at all.
+Both sides trade the same rule at the same costs on the same bars, with their own calibrated quantiles, at snapshots
+whose asked forecasts are calibrated. Neither side uses forecast gates, which judge only the asked forecasts.
 
 *Units*: P&L in bp of a symbol's unit of capital, summed over symbols; values of a day in the currency of
 `worth.notional`, or in bp where it is null.
@@ -31,7 +30,7 @@ LEAST_BP = 1.0  # planned deviation where no symbol may trade
 
 @dataclass(frozen=True, kw_only=True)
 class MoneyDays:
-    """By session: what the asked side earns more before (`gross`) and after (`net`) the price of its `calls`.
+    """The asked side's extra earnings by session, before (`gross`) and after (`net`) the price of its `calls`.
 
     *Tables*: `Calls`. *Shapes*: (sessions,). `sd` is the planned deviation of a day.
     """
@@ -43,17 +42,17 @@ class MoneyDays:
 
 
 class Swing(NamedTuple):
-    """What one trade in a symbol may win or lose, as known in this session, its first with a `sigma_5m`."""
+    """The swing of a symbol, what one trade may win or lose, known from its first session with a `sigma_5m`."""
 
     session: date
     bp: float
 
 
 def swing_of(forecasts: pl.DataFrame, rule: Strategy, symbol: str) -> Swing | None:
-    """What one trade in the symbol may win or lose: to its farther barrier, or less where it must end before.
+    """What one trade in the symbol may win or lose: the move to its farther barrier, or the usual one if smaller.
 
-    So a day counts by what it risked, not by how calm the days before it were: a rule that wins little and often, and
-    loses much and rarely, looks calm until it loses.
+    It scales a day by what was risked, not by how calm earlier days were: a rule with frequent small wins and rare
+    large losses looks calm until it loses.
     *Time*: from the snapshots of the first session with a `sigma_5m`, before any outcome is known. None without one.
     """
     known = forecasts.filter(pl.col("sigma_5m").is_not_null())
@@ -68,10 +67,10 @@ def swing_of(forecasts: pl.DataFrame, rule: Strategy, symbol: str) -> Swing | No
 
 
 def planned_swing_bp(swings: Collection[Swing], symbols: int, begins: date) -> float:
-    """What one trade in each of the symbols may win or lose together, as known when money's days begin.
+    """The sum over symbols of what one trade may win or lose, as known when money's days begin.
 
-    A symbol that was not asked by then counts as the mean of those that were: were it added when it comes, the evidence
-    of earlier days would change. 0 where none was ever asked.
+    A symbol that is asked only later counts as the mean of the others; adding its own swing later would change the
+    evidence of earlier days. 0 if none was ever asked.
     """
     known_by = max(begins, min((one.session for one in swings), default=begins))
     known = [one.bp for one in swings if one.session <= known_by]
@@ -90,10 +89,10 @@ def rules_of_sides(strategy: Strategy, kinds: Mapping[str, tuple[str, int]]) -> 
 def money_days(
     net_bp: Mapping[str, pl.DataFrame], planned_bp: float, calls: pl.DataFrame, params: WorthParams
 ) -> MoneyDays:
-    """Every session of table `Calls`: those with calibrated asked forecasts, from the first with one that may trade on.
+    """The money of every session in `calls`, from the first with a calibrated forecast of a symbol that may trade.
 
-    `planned_bp` is what one trade in each symbol may win or lose together (`planned_swing_bp`).
-    *Tables*: `net_bp` has by side what each symbol of the whitelist earns by `session`, after costs, as `net_bp`.
+    *Tables*: `net_bp` holds by side the P&L of each symbol of the whitelist after costs: `session`, `net_bp`.
+    *Units*: `planned_bp` as `planned_swing_bp` returns it.
     """
     earned = {side: _by_day(rows, calls["session"].to_list()) for side, rows in net_bp.items()}
     none = np.zeros(calls.height)
@@ -111,7 +110,7 @@ def _by_day(rows: pl.DataFrame, sessions: Sequence[date]) -> Floats:
 
 
 def _price_of_days(calls: pl.DataFrame, params: WorthParams) -> Floats:
-    """What each day's calls cost; 0 without a stated price, or where P&L has no currency."""
+    """The price of each day's calls; 0 without a stated price, or if P&L has no currency."""
     if params.notional is None:
         return np.zeros(calls.height)
     if params.price_per_million_tokens is not None:

@@ -1,10 +1,10 @@
-"""The plan of a study that grows: where it ends, and that the holdout begins behind it.
+"""The plan of a study that grows: where it ends, and that the holdout begins after it.
 
-*Tables*: `asked` has a row for every session with a question, oldest first: `session`, and how many questions with the
-judged history (`rules.history_days`) it asks, `outcomes`, of how many `symbols`, and of how many that may trade,
-`traded`.
-*Time*: a holdout that is counted from the end of the record would slide as the study grows, and hand sealed days to the
-search. So a study that is bought in steps states the day from which on sessions are held out, behind its plan.
+*Tables*: `asked` has a row for every session with a question, oldest first: `session`; `outcomes`, its number of
+questions with the judged history (`rules.history_days`); `symbols`, how many they are about; `traded`, how many of
+these may trade.
+*Time*: a holdout counted from the end of the record would slide as the study grows, and release sealed days to the
+search. So a study that is bought in steps states the first day of its holdout, after its plan.
 """
 
 from bisect import bisect_right
@@ -32,7 +32,7 @@ def asked_by_session(study: StageStudy, schedule: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_whole(study: StageStudy, asked: pl.DataFrame, sessions: Sequence[date]) -> pl.DataFrame:
-    """`asked`, and later sessions in which every symbol is asked at every snapshot."""
+    """`asked` with later sessions added, in which every symbol is asked at every snapshot."""
     symbols = len(study.universe.symbols)
     counts = {
         "outcomes": symbols * study.requests.snapshots_a_session,
@@ -44,7 +44,7 @@ def with_whole(study: StageStudy, asked: pl.DataFrame, sessions: Sequence[date])
 
 
 def calibrating_sessions(study: StageStudy) -> int:
-    """How many sessions that ask everything pass before any forecast is calibrated.
+    """How many complete sessions a calibration needs before it corrects any forecast.
 
     Every symbol and snapshot of a session is one outcome of the widest group, and a correction uses earlier sessions.
     """
@@ -53,16 +53,16 @@ def calibrating_sessions(study: StageStudy) -> int:
 
 
 def evidence_sessions(study: StageStudy, asked: pl.DataFrame) -> list[date]:
-    """The asked sessions that may be evidence: calibrated, of half of the symbols, and after the training.
+    """The asked sessions that may be evidence: calibrated, with half of the symbols, and after the training.
 
-    Money counts days of fewer symbols too, from the first of one that may trade on. Whether an outcome is void is not
-    known before.
+    Money also counts days of fewer symbols, from the first with a symbol that may trade. Void outcomes are not known
+    in advance, so they count here.
     """
     window, until = study.calibration.window_sessions, study.forecaster.trained_until
     before = pl.col("outcomes").cum_sum().shift(1, fill_value=0)
     known = before - before.shift(window, fill_value=0)
     may = known >= study.calibration.outcomes_needed
-    if study.calibration.method == "pid":  # it follows a symbol from its first correction on, whatever the window holds
+    if study.calibration.method == "pid":  # it keeps correcting after its first correction, whatever the window holds
         may = may.cum_max()
     calibrated = asked.filter(pl.col("outcomes") > 0).filter(may)
     if study.worth.decide_by == "money":
@@ -73,7 +73,7 @@ def evidence_sessions(study: StageStudy, asked: pl.DataFrame) -> list[date]:
 
 
 def sessions_before_evidence(study: StageStudy, asked: pl.DataFrame) -> int:
-    """How many of the asked sessions pass before the first of evidence, also those that are still to come."""
+    """How many asked sessions precede the first of evidence, including sessions still to come."""
     first, known = _nth_of_evidence(study, asked, 0)
     return known.index(first)
 
@@ -84,7 +84,7 @@ def planned_end(study: StageStudy, asked: pl.DataFrame) -> date:
 
 
 def _nth_of_evidence(study: StageStudy, asked: pl.DataFrame, place: int) -> tuple[date, list[date]]:
-    """The session of evidence at this place, and all asked ones up to it; behind the record, where need be."""
+    """The session of evidence at this index, and all asked sessions, extended beyond the record if necessary."""
     evidence = evidence_sessions(study, asked)
     if place >= len(evidence):
         asked = _far_ahead(study, asked)
@@ -93,7 +93,7 @@ def _nth_of_evidence(study: StageStudy, asked: pl.DataFrame, place: int) -> tupl
 
 
 def _far_ahead(study: StageStudy, asked: pl.DataFrame) -> pl.DataFrame:
-    """`asked`, and as many sessions of the exchange behind the record as the plan needs."""
+    """`asked` with as many sessions of the exchange after the record as the plan needs."""
     skipped, last = list(study.requests.skip_sessions), max(asked["session"][-1], study.universe.last_session)
     many = study.worth.planned_sessions + calibrating_sessions(study) + len(skipped)
     until = max(last, study.forecaster.trained_until or last)
@@ -103,7 +103,7 @@ def _far_ahead(study: StageStudy, asked: pl.DataFrame) -> pl.DataFrame:
 
 
 def searched(study: StageStudy, asked: Sequence[date]) -> int:
-    """How many of the asked sessions are searched, as `seal` cuts the record: no later one is evidence."""
+    """How many of the asked sessions lie in the search span, as `seal` cuts it; no later one is evidence."""
     universe, start = study.universe, study.split.holdout_from or date.max
     record = trading_calendar(universe.first_session, universe.last_session)["session"].sort()
     before = record.filter(record < start)[: -study.split.embargo_sessions]
@@ -111,7 +111,7 @@ def searched(study: StageStudy, asked: Sequence[date]) -> int:
 
 
 def require_sealed(study: StageStudy, end: date) -> None:
-    """*Errors*: `ConfigurationError` where the holdout would slide into the search, or begins before the plan ends."""
+    """*Errors*: `ConfigurationError` if the holdout would slide into the search, or begins before the plan ends."""
     start, embargo = study.split.holdout_from, study.split.embargo_sessions
     far = date(end.year + 1 + embargo // SESSIONS_A_YEAR, 12, 31)
     first = trading_calendar(end, far)["session"].sort().to_list()[embargo + 1]

@@ -1,7 +1,7 @@
-"""What evidence costs: after how many sessions and calls a verdict falls, by the true advantage.
+"""The price of evidence: sessions and calls until a verdict, by the true advantage.
 
-Simulated days go through the evidence and the verdict as real ones do. How much days differ is known before anything is
-bought, from free forecasters alone, and later from the bought days themselves.
+Simulated days go through the evidence and the verdict as real ones do. The deviation of a day comes from free
+forecasters before anything is bought, and later from the bought days.
 
 *Units*: advantages and deviations of a day are shares of the expected loss.
 *Source*: days are normal and independent here; the interval of a deviation is the chi-square's.
@@ -23,7 +23,7 @@ PARTS = 10  # of the paths, one in memory at a time
 ADVANTAGES = (0.01, 0.03, 0.05, 0.10, 0.0)
 LATE = 0.9
 QUARTILES = (0.25, 0.75)
-DAYS_BY_SQUARE = 7.0  # days that a small advantage takes, times (advantage / deviation) squared
+DAYS_BY_SQUARE = 7.0  # days until a small advantage is known, times (advantage / deviation) squared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Wait:
     """How long the verdict takes at one true advantage.
 
     `median` and `late` are the days by which half and nine tenths of the paths are decided, None beyond the plan;
-    `worth` and `not_worth` the shares of each verdict by its end.
+    `worth` and `not_worth` are the shares of the two verdicts by the end of the plan.
     """
 
     advantage: float
@@ -43,9 +43,10 @@ class Wait:
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What one session of the study buys; `sessions_before` are bought before the first of evidence, by `calls_before`.
+    """What one session of the study buys, and the `sessions_before` the first of evidence, with `calls_before`.
 
-    Those may buy less each, as before a longer history can be asked too, and cost `price_before` together.
+    Sessions before may have fewer calls, as long as a longer history cannot be asked; together they cost
+    `price_before`.
     """
 
     symbols: Sequence[str]
@@ -58,7 +59,7 @@ class Setup:
 
 
 def waits(sd: float, terms: Terms, advantages: Sequence[float] = ADVANTAGES) -> list[Wait]:
-    """The wait at each advantage where days differ by `sd`; `terms.s0` is what was planned, best the same."""
+    """The wait at each advantage if a day's deviation is `sd`; `terms.s0` is the planned one, ideally the same."""
     noise = _noise(terms.planned_sessions)
     in_sd = replace(terms, delta=terms.delta / sd, s0=terms.s0 / sd)
     spread, mean = scales(noise, in_sd.s0), running_means(noise)
@@ -66,9 +67,15 @@ def waits(sd: float, terms: Terms, advantages: Sequence[float] = ADVANTAGES) -> 
     for advantage in advantages:
         shift = advantage / sd
         day, worth = _decided(noise + shift, spread, mean + shift, in_sd)
-        median, late = _reached(day, 0.5), _reached(day, LATE)
-        shares = float(np.mean(worth)), float(np.mean((day != UNDECIDED) & ~worth))
-        found.append(Wait(advantage=advantage, median=median, late=late, worth=shares[0], not_worth=shares[1]))
+        found.append(
+            Wait(
+                advantage=advantage,
+                median=_reached(day, 0.5),
+                late=_reached(day, LATE),
+                worth=float(np.mean(worth)),
+                not_worth=float(np.mean((day != UNDECIDED) & ~worth)),
+            )
+        )
     return found
 
 
@@ -87,14 +94,14 @@ def more_sessions(x: Floats, terms: Terms) -> tuple[int | None, int | None]:
 
 
 def sessions_to_know(mean: float, sd: float) -> int | None:
-    """About how many days a small advantage takes until it is known; None for none."""
+    """About how many days it takes to know a small advantage; None for an advantage of 0."""
     return int(np.ceil(DAYS_BY_SQUARE * (sd / mean) ** 2)) if mean else None
 
 
 def price_of_a_call(
     price_per_call: float | None, price_per_million_tokens: float | None, tokens_per_call: float | None
 ) -> float | None:
-    """The stated price, or that of the call's tokens; None if neither is stated."""
+    """The stated price of a call, or that of its tokens; None if neither is stated."""
     if price_per_call is not None or price_per_million_tokens is None or tokens_per_call is None:
         return price_per_call
     return price_per_million_tokens * tokens_per_call / 1e6
@@ -146,7 +153,7 @@ def _noise(days: int) -> Floats:
 
 
 def _decided(paths: Floats, spread: Floats, mean: Floats, terms: Terms) -> tuple[Days, NDArray[np.bool_]]:
-    """What `decide` says of each path; some paths at a time, since the bets on a plan of decades take gigabytes."""
+    """The result of `decide` for each path; in parts, since the bets on a plan of decades take gigabytes."""
     parts = zip(*(np.array_split(one, PARTS) for one in (paths, spread, mean)), strict=True)
     found = [decide(wealth(x / by), wealth((terms.delta - x) / by), so_far, terms) for x, by, so_far in parts]
     days, worth = zip(*found, strict=True)

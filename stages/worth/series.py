@@ -1,4 +1,4 @@
-"""The series of days that a study holds: every comparison of the asked forecaster with a free one, by question.
+"""The series of days in a study: every comparison of the asked forecaster with a free one, by question.
 
 *Tables*: forecasts in the form of `Scored`, by one calibration method; rows of `WorthDays`.
 *Units*: as in `tables/worth.py`.
@@ -20,7 +20,7 @@ from stages.worth.evidence import Floats
 from stages.worth.verdict import Finding, Terms, judge
 
 if TYPE_CHECKING:
-    from stages.worth.money import MoneyDays  # its numba is slow to load, and a plan trades nothing
+    from stages.worth.money import MoneyDays  # it loads numba, which is slow, and a plan trades nothing
 
 PRIMARY, RAW, MONEY = "primary", "raw", "money"
 CALIBRATED = "calibrated"
@@ -47,9 +47,9 @@ class LeftOut(NamedTuple):
 class Sides:
     """Both sides of a study on the search span.
 
-    `days` are those of each symbol, by what is compared; `weights` are the last ones of the mix, by name; `calls` is
-    table `Calls`. `learns_here`: the asked forecaster is local, so nothing is paid; a program of the user's may still
-    have been trained on these days, while an `untrained` one was not.
+    `days` are rows of `symbol_days` by comparison; `weights` are the last ones of the mix, by name; `calls` is table
+    `Calls`. `learns_here`: the asked forecaster is local, so nothing is paid. `untrained`: it learns from the record
+    alone, whereas a program of the user's may have been trained on these days.
     """
 
     days: Mapping[Comparison, pl.DataFrame]
@@ -89,7 +89,7 @@ class Series:
         return [session for session, before in zip(self.sessions, self.before, strict=True) if not before]
 
     def judged(self) -> Finding:
-        """The verdict on the days that are evidence; the interval by day only for what a question decides by."""
+        """The verdict on the days that are evidence; only primary series have an interval for every day."""
         return judge(self.x[~self.before], self.terms, bounds_by_day=self.cell == PRIMARY)
 
     def rows(self, finding: Finding) -> pl.DataFrame:
@@ -141,7 +141,7 @@ class Cell:
 
 
 def cells_of(study: StageStudy, free: Collection[str]) -> Iterator[Cell]:
-    """Every comparison with the free forecasts, the primary ones with the mix first."""
+    """Every comparison with a free forecast, the primary ones (with the mix) first."""
     symbols, horizon = study.universe.symbols, primary_horizon(study)
     for question in (SHAPE, DIRECTION):
         for name, version in ((PRIMARY, CALIBRATED), (RAW, RAW)):

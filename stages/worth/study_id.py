@@ -1,13 +1,13 @@
 """The study's id: a short hash of everything that was decided before the first day of evidence.
 
-The id covers the params of `source`, `universe`, `requests`, `forecaster`, `calibration` and `worth`, where money
-decides also of `rules` and `costs`, in canonical form (`params/canonical.py`). It covers `rules.history_days` where
-another than the first of `requests.history_days` is judged: its answers are other ones. Left out is what may change
-while a study grows: its last session, the end of the record, the plan, the planned deviation, prices, and the count of
-other studies. Its first session is covered: to begin elsewhere after a look is a choice of days.
+The id covers the params of `source`, `universe`, `requests`, `forecaster`, `calibration` and `worth` in canonical form
+(`params/canonical.py`); if money decides, also `rules` and `costs`. It covers `rules.history_days` unless that is the
+first of `requests.history_days`, since another history has other answers. It leaves out what may change while a study
+grows: its last session, the end of the record, the plan, the planned deviation, prices, and the count of other studies.
+It covers the first session, since another beginning after a look is another choice of days.
 
-Another id is another study, whose evidence begins at 1. So whoever changes the question after a look raises
-`worth.prior_studies`, and with it the evidence that is needed.
+Another id is another study, whose evidence begins at 1. A change of the question after a look therefore raises
+`worth.prior_studies`, and with it the required evidence.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
-"""The verdict by day: is the advantage surely there and large enough, surely too small, or neither yet.
+"""The verdict by day: whether the advantage is surely large enough, surely too small, or not yet known.
 
-From day `min_days` on, the first that holds, in day order, decides and sticks. WORTH IT: E against a mean of at most
+From day `min_days` on, the first day that meets a condition decides for good. WORTH IT: E against a mean of at most
 zero has ever reached the threshold, and the mean so far is at least `delta`. NOT WORTH IT: E against a mean of at least
-`delta` has ever reached it, also where the other has. Since the first crossing decides, it does not matter in which
+`delta` has ever reached it, and WORTH IT does not hold. Since the first crossing decides, it does not matter in which
 steps days were bought or how often anyone looked.
 
 *Shapes*: values (days,) in day order; `decide` also takes (..., days).
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from stages.worth.evidence import Floats, bounds, log_e_values, running_means, scales
 
-DECIMALS = 9  # of a day value: a mean of days that are all `delta` is not below it by rounding
+DECIMALS = 9  # of the mean, so that days that all equal `delta` do not fall below it by rounding
 UNDECIDED = -1
 
 
@@ -52,7 +52,7 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True)
 class ByDay:
-    """Everything after each day that counts; NaN where the interval has no bound yet."""
+    """The figures after each day that counts; NaN while the interval has no bound."""
 
     x: Floats
     scale: Floats
@@ -68,8 +68,8 @@ class Finding:
     """The verdict and the figures of the day that decided, or of the last day that counts.
 
     `decided` is that day's index, None without a verdict; `days` counts the days up to it. `most_better` and
-    `most_small` are the largest E until then: the verdict asks whether E has ever reached the threshold. Bounds are
-    None where there are none yet, and all figures where no day counts.
+    `most_small` are the largest log E until then, which the verdict compares with the threshold. A bound is None while
+    there is none; all figures are None if no day counts.
     """
 
     state: State
@@ -85,9 +85,9 @@ class Finding:
 
 
 def judge(x: Floats, terms: Terms, *, bounds_by_day: bool = True) -> Finding:
-    """The verdict on these days; days behind `planned_sessions` do not count.
+    """The verdict on these days; days beyond `planned_sessions` do not count.
 
-    Without `bounds_by_day`, bounds are found only after the day that decides and after the last one.
+    Without `bounds_by_day`, bounds are found only for the deciding day and the last one.
     """
     x = np.asarray(x, np.float64)[: terms.planned_sessions]
     better, small = log_e_values(x, 0.0, terms.s0), log_e_values(x, terms.delta, terms.s0, sign=-1)
@@ -142,5 +142,5 @@ def _state(decided: int | None, worth: bool, days: int, terms: Terms) -> State:
 
 
 def last_of(values: Floats) -> float | None:
-    """The last value, None where there is none or no bound yet."""
+    """The last value; None if there is none or it is not finite."""
     return float(values[-1]) if len(values) and np.isfinite(values[-1]) else None

@@ -20,7 +20,7 @@ STORY = [
 ]  # fmt: skip
 READS_THE_HOLDOUT = {"evaluate", "report"}
 KEEPS_ANSWERS = {
-    "answer_store", "command", "identity", "locks", "program_door", "records", "reservations", "shared_answers",
+    "answer_store", "command", "identity", "locks", "opening_program", "records", "reservations", "shared_answers",
 }  # fmt: skip
 LISTS = {
     "read_listing": "conf/manifests/${source.name}.json",
@@ -180,7 +180,7 @@ def test_nothing_after_the_forecasts_can_ask_for_one():
 
 def test_free_forecasts_reach_a_program_and_the_kept_answers_but_nothing_that_buys():
     assert paid_code("forecast_free") == KEEPS_ANSWERS
-    assert paid_code("forecast") > KEEPS_ANSWERS | {"purchase", "client", "timegpt", "ledger", "door"}
+    assert paid_code("forecast") > KEEPS_ANSWERS | {"purchase", "client", "timegpt", "ledger", "opening"}
 
 
 def test_no_stage_depends_on_code_that_only_commands_use():

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from stages.audit.audit import Passed, amid_gaps, audit, instants
+from stages.audit.audit import Passed, after_gaps, audit, instants
 from stages.audit.replay import Known, Replay, run
 from stages.audit.world import World
 from stages.params.quality import DialectParams
@@ -148,4 +148,4 @@ def moments(base: list[Known], count: int, seed: int) -> list[datetime]:
     """Random instants of the small study, and some amid gaps if it has any."""
     (schedule,) = (one.rows for one in base if one.stage == "build_requests")
     at = instants(schedule, CALENDAR, 20, count, seed)
-    return sorted({*at, *amid_gaps(base[0].rows, at[0], count // 2, seed)})
+    return sorted({*at, *after_gaps(base[0].rows, at[0], count // 2, seed)})

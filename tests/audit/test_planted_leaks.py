@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from stages.audit.audit import unlike
+from stages.audit.audit import first_mismatch
 from stages.audit.replay import Frames
 from stages.errors import DataContractError
 from stages.params.quality import QualityParams
@@ -209,13 +209,13 @@ def test_a_stage_that_wrote_another_value_than_its_replay_finds_is_named():
     """What a stage does beside the replayed functions moves no replay, so only its output can tell."""
     base = unchanged().base
     written = [replace(one, rows=one.rows.drop("known_at").reverse()) for one in base]  # a file tells no such instant
-    assert unlike(base, written) is None
+    assert first_mismatch(base, written) is None
 
     offsets = next(one for one in written if "offset_q05" in one.rows.columns)
     last = pl.int_range(pl.len()) == pl.len() - 1
     leaking = pl.when(last).then(pl.col("offset_q05").fill_null(0.0) + 1.0).otherwise("offset_q05")
     written[written.index(offsets)] = replace(offsets, rows=offsets.rows.with_columns(leaking.alias("offset_q05")))
-    assert (unlike(base, written) or "").startswith("stage calibrate, column offset_q05, NULL at 2024-1")
+    assert (first_mismatch(base, written) or "").startswith("stage calibrate, column offset_q05, NULL at 2024-1")
 
 
 @pytest.mark.parametrize("stage", ["check_data", "build_requests", "forecast_free", "calibrate", "backtest"])
@@ -225,7 +225,7 @@ def test_a_stage_that_left_out_a_row_is_named(stage):
     for left_out in (one for one in base if one.stage == stage):
         fewer = replace(left_out, rows=left_out.rows.head(-1))
         symbol = left_out.rows["symbol"][-1]
-        said = unlike(base, [fewer if one is left_out else one for one in base]) or ""
+        said = first_mismatch(base, [fewer if one is left_out else one for one in base]) or ""
         assert said.startswith(f"stage {stage}, column (the row itself), {symbol} at 2024-1")
 
 

@@ -26,7 +26,7 @@ import polars as pl
 import yaml
 
 from stages.features.catalogue import FEATURES, features_of
-from stages.features.context import Beside, lagged_returns
+from stages.features.context import SharedTables, lagged_returns
 from stages.quality.gate import Checked, check_symbol
 from stages.sessions.calendar import trading_calendar
 from tests.architecture.dependencies import ROOT
@@ -88,7 +88,9 @@ def our_gate(symbol: str, delivered: pl.DataFrame) -> Checked:
 
 
 def our_features(symbol: str, checked: Checked, lagged: pl.DataFrame) -> pl.DataFrame:
-    return features_of(symbol, checked.bars, usable_of(checked), PARAMS, Beside(CALENDAR, {"": lagged}, EVENTS))[0]
+    return features_of(symbol, checked.bars, usable_of(checked), PARAMS, SharedTables(CALENDAR, {"": lagged}, EVENTS))[
+        0
+    ]
 
 
 class InPandas:

@@ -6,7 +6,14 @@ import polars as pl
 import pytest
 
 from stages.calibration import methods
-from stages.calibration.by_horizon import CorrectHorizon, SymbolOutcomes, beside_of, horizons_of, outcomes_of, parts_of
+from stages.calibration.by_horizon import (
+    CorrectHorizon,
+    SymbolOutcomes,
+    horizons_of,
+    outcomes_of,
+    parts_of,
+    side_tables_of,
+)
 from stages.calibration.methods import calibrate
 from stages.calibration.mix import calibrated_free
 from stages.calibration.past import with_outcomes
@@ -77,10 +84,10 @@ def test_horizon_by_horizon_the_tables_are_those_of_all_at_once(whole, free, ask
     assert len(parts) == len(ASKED)
     assert len(corrected[0].parts) == -(-len(SYMBOLS) // at_once)
     assert pl.concat(parts).equals(whole[0])
-    assert pl.concat(Offsets.of(part) for part in beside_of(corrected)).equals(whole[1])
+    assert pl.concat(Offsets.of(part) for part in side_tables_of(corrected)).equals(whole[1])
     assert tuple(map(sum, zip(*(one.at_grid_end for one in corrected), strict=True))) == whole[2]
     assert pl.concat(Calibrated.of(part) for part in parts_of(warmed)).equals(mixed[0])
-    assert FreeWeights.of(pl.concat(beside_of(warmed))).equals(mixed[1])
+    assert FreeWeights.of(pl.concat(side_tables_of(warmed))).equals(mixed[1])
 
 
 @pytest.mark.parametrize("method", ["widen", "cqr", "aci", "pid"])

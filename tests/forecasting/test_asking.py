@@ -11,8 +11,8 @@ from stages.errors import DataContractError
 from stages.forecasting.answering import (
     answers_summary,
     ask_all,
-    ask_beside,
-    benchmark_beside,
+    ask_backends,
+    benchmark_backend,
     quantile_table,
     require_past_moves,
     require_scheduled,
@@ -46,8 +46,8 @@ def ask(twist=lambda answers: answers):
 
 
 def ask_with_benchmark(forecaster=TIMEGPT):
-    beside = benchmark_beside(forecaster, REQUESTS)
-    found = ask_beside(QUESTIONS, MARKET, {"asked": Scripted()} | ({"beside": beside} if beside else {}))
+    beside = benchmark_backend(forecaster, REQUESTS)
+    found = ask_backends(QUESTIONS, MARKET, {"asked": Scripted()} | ({"beside": beside} if beside else {}))
     return found["asked"], found.get("beside", {})
 
 
@@ -121,7 +121,7 @@ def test_persistence_as_the_forecaster_is_asked_once_and_has_keys():
 def test_a_local_forecaster_and_the_benchmark_say_beside_each_other_what_they_say_alone():
     names = ("seasonal", "persistence")
     backends = {name: local_backend(name, TIMEGPT, REQUESTS.horizons_min) for name in names}
-    beside = ask_beside(QUESTIONS, MARKET, backends)
+    beside = ask_backends(QUESTIONS, MARKET, backends)
     for name in names:
         alone = ask_all(QUESTIONS, MARKET, backends[name])
         assert {key: one.values_bp.tolist() for key, one in beside[name].items()} == {

@@ -6,9 +6,9 @@ import pytest
 from stages.forecasting.answering import (
     answers_summary,
     ask_all,
-    benchmark_beside,
+    benchmark_backend,
     quantile_table,
-    summaries_together,
+    total_summary,
 )
 from stages.forecasting.by_symbol import Answered, AnswerSymbol, asked_by_symbol
 from stages.forecasting.local_backend import local_backend
@@ -34,13 +34,13 @@ def by_symbol(bought: dict | None) -> list[Answered]:
 
 @pytest.mark.parametrize("bought", [None, ANSWERS], ids=["asked there", "bought before"])
 def test_table_and_summary_are_those_of_all_symbols_at_once(bought):
-    beside = ask_all(QUESTIONS, MARKET, benchmark_beside(SEASONAL, REQUESTS))
+    beside = ask_all(QUESTIONS, MARKET, benchmark_backend(SEASONAL, REQUESTS))
     whole = Quantiles.of(quantile_table(SCHEDULE, ANSWERS, beside, REQUESTS, SEASONAL))
     parts = by_symbol(bought)
 
     assert pl.concat(unpacked(one.quantiles) for one in parts).equals(whole)
     assert sum(one.rows for one in parts) == whole.height
-    assert summaries_together([one.summary for one in parts]) == answers_summary(ANSWERS, whole)
+    assert total_summary([one.summary for one in parts]) == answers_summary(ANSWERS, whole)
 
 
 def test_a_forecaster_elsewhere_is_not_asked_for_what_was_bought(monkeypatch):

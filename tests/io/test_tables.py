@@ -122,20 +122,20 @@ def test_what_json_cannot_hold_is_refused(tmp_path):
     assert not (tmp_path / "a.json").exists()
 
 
-def test_what_is_put_aside_is_read_again_and_gone_afterwards(tmp_path: Path):
+def test_a_stored_frame_is_read_again_and_gone_afterwards(tmp_path: Path):
     frame = pl.DataFrame({"x": [1, 2]})
-    with parquet.aside(tmp_path / "a.parquet") as put_aside:
-        put_aside = pickle.loads(pickle.dumps(put_aside))
-        read = pickle.loads(pickle.dumps(put_aside("10 min A", frame)))
+    with parquet.temporary_frames(tmp_path / "a.parquet") as given:
+        store = pickle.loads(pickle.dumps(given))
+        read = pickle.loads(pickle.dumps(store("10 min A", frame)))
         assert read().equals(frame)
         assert [path.name for path in tmp_path.rglob("*.parquet")] == ["10-min-A.parquet"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_machine_without_the_folder_sends_what_is_put_aside(tmp_path: Path):
-    with parquet.aside(tmp_path / "a.parquet") as put_aside:
+def test_a_machine_without_the_folder_sends_frames_in_memory(tmp_path: Path):
+    with parquet.temporary_frames(tmp_path / "a.parquet") as store:
         pass
-    with parquet.aside(tmp_path / "a.parquet"):  # the same place on another machine
-        read = pickle.loads(pickle.dumps(put_aside("10 min A", pl.DataFrame({"x": [1, 2]}))))
+    with parquet.temporary_frames(tmp_path / "a.parquet"):  # the same place on another machine
+        read = pickle.loads(pickle.dumps(store("10 min A", pl.DataFrame({"x": [1, 2]}))))
         assert list(tmp_path.rglob("*.parquet")) == []
     assert read()["x"].to_list() == [1, 2]

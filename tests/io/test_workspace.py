@@ -9,7 +9,7 @@ from stages.errors import BudgetStop, ConfigurationError
 from stages.io.bucket_store import shared_store
 from stages.io.object_store import LocalStore
 from stages.io.workspace import default_remote, git, main_root, store_root
-from stages.paid.door import ledger_anywhere, open_context
+from stages.paid.opening import ledger_anywhere, open_context
 from stages.params.api import ApiParams
 from stages.params.forecaster import ForecasterParams
 from tests.support.contexts import API, FORECASTER

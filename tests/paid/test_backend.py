@@ -19,7 +19,7 @@ from stages.errors import BudgetStop, ConfigurationError, DataContractError, Int
 from stages.forecasting.backend import Answer, Asked
 from stages.io.clock import SIGNALS
 from stages.io.object_store import LocalStore
-from stages.paid import door
+from stages.paid import opening
 from stages.paid.backend import PaidBackend
 from stages.paid.limits import set_standing_limit
 from stages.paid.reservations import DAYS
@@ -332,9 +332,9 @@ def test_what_the_benchmark_beside_cannot_answer_is_not_bought(
 ):
     """Its rows hold no complete session, so persistence knows no past move."""
     context = contexts.context()
-    monkeypatch.setattr(door, "read_params", lambda _: context.api)
-    monkeypatch.setattr(door, "open_context", lambda *_: context)
-    backend = door.open_backend(context.forecaster, requests_params())
+    monkeypatch.setattr(opening, "read_params", lambda _: context.api)
+    monkeypatch.setattr(opening, "open_context", lambda *_: context)
+    backend = opening.open_backend(context.forecaster, requests_params())
     with pytest.raises(DataContractError, match=r"holds 0 past moves .* Nothing was bought"):
         backend.answer([asked()])
     assert server.sent == 0
@@ -350,7 +350,7 @@ def test_nothing_is_bought_beside_a_program_whose_files_changed(
     stale = {"command": ("python", "run.py"), "files": ("run.py",), "files_sha256": "0" * 64}
     beside = contexts.context().forecaster.model_copy(update=stale)
     with pytest.raises(ConfigurationError, match=r"the program command have the digest .* `make identify`"):
-        door.open_backend(beside, requests_params())
+        opening.open_backend(beside, requests_params())
 
 
 def test_a_value_that_cannot_be_sent_is_met_before_the_first_request(contexts: ContextFactory, server: TimeGPTServer):

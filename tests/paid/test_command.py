@@ -22,9 +22,9 @@ from stages.io.file_identity import digest_of_files
 from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
 from stages.paid.command import CommandBackend, environment_without_key
-from stages.paid.door import paid_params
 from stages.paid.identity import STORE
 from stages.paid.moving import move_store
+from stages.paid.opening import paid_params
 from stages.params.api import ApiParams
 from stages.params.forecaster import ForecasterParams
 from stages.tables.forecasts import is_local, origin
@@ -381,7 +381,7 @@ def test_a_computed_answer_that_is_dropped_is_computed_again(place, capsys, monk
 def test_what_asks_the_paid_service_refuses_a_program(place, monkeypatch):
     backend = place.backend(mode="online")
     sections = {ForecasterParams: backend.program, ApiParams: backend.api}
-    monkeypatch.setattr("stages.paid.door.read_params", sections.__getitem__)
+    monkeypatch.setattr("stages.paid.opening.read_params", sections.__getitem__)
     with pytest.raises(
         ConfigurationError, match=r"forecaster.name is command .* set forecaster=timegpt and api=online"
     ):
@@ -391,7 +391,7 @@ def test_what_asks_the_paid_service_refuses_a_program(place, monkeypatch):
 def test_what_asks_the_paid_service_has_the_params_of_both(monkeypatch):
     url = {"base_url": "https://api.nixtla.io"}
     sections = {ForecasterParams: ForecasterParams(**FORECASTER | url), ApiParams: ApiParams(**API)}
-    monkeypatch.setattr("stages.paid.door.read_params", sections.__getitem__)
+    monkeypatch.setattr("stages.paid.opening.read_params", sections.__getitem__)
     assert paid_params("a proof") == tuple(sections.values())
 
 

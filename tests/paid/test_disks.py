@@ -173,7 +173,7 @@ class TestKeepingFailsAfterTheAnswerCame:
         assert (tmp_path / "here").stat().st_mode & 0o777 == 0o700
         contexts.root.unlink()
         (tmp_path / "elsewhere").rename(contexts.root)
-        assert contexts.context().store.bring_home().keys() == {asked().question.key}
+        assert contexts.context().store.restore_rescued().keys() == {asked().question.key}
         assert not rescued.exists()
         assert len(contexts.backend(mode="offline").answer([asked()])) == 1
         assert server.sent == 1
@@ -194,7 +194,7 @@ class TestKeepingFailsAfterTheAnswerCame:
         (rescued,) = (contexts.root / "rescued").iterdir()
         damaged = rescued.read_bytes().replace(b"nixtla", b"nixtlb")
         rescued.write_bytes(damaged)
-        assert contexts.context().store.bring_home() == {}
+        assert contexts.context().store.restore_rescued() == {}
         assert not rescued.exists()
         assert (contexts.root / "quarantine" / rescued.name).read_bytes() == damaged
 

@@ -16,7 +16,7 @@ from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
 from stages.paid.batches import one_per
 from stages.paid.model_facts import path_of_facts
-from stages.paid.pricing import fitting, paid_span, price, some_of
+from stages.paid.pricing import fitting, paid_span, price, samples_of
 from stages.paid.records import path_of
 from stages.paid.units import most
 from stages.params.api import Tariff
@@ -168,7 +168,7 @@ def test_only_stages_that_new_params_change_are_run_again(tmp_path: Path, monkey
     ("of", "some"), [("", ""), ("1", "1"), ("12", "12"), ("123", "123"), ("1234", "124"), ("12345", "135")]
 )
 def test_some_questions_are_the_first_one_in_the_middle_and_the_last(of: str, some: str):
-    assert "".join(some_of(of)) == some
+    assert "".join(samples_of(of)) == some
 
 
 def test_of_longer_horizons_the_one_under_which_most_answers_are_stored_is_named(tmp_path: Path):

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from stages.quality.long_gaps import Others, _kind, long_gaps, silence_of, unlisted_halts
+from stages.quality.long_gaps import Trading, _kind, long_gaps, silence_of, unlisted_halts
 from tests.quality.deliveries import QUALITY, delivery, minutes, through_the_gate
 
 TUESDAY = date(2024, 11, 19)
@@ -110,4 +110,4 @@ def test_each_minute_of_an_unlisted_halt_is_judged_by_the_gap_before_it() -> Non
 def test_a_listed_halt_explains_a_gap_in_which_no_more_else_is_missing_than_may_be(absent: int, kind: str) -> None:
     one = silence_of(bars((100, 119)), QUALITY)
     gap = one.gaps.row(0, named=True) | {"halted": 3, "market_wide": False, "absent": absent}
-    assert _kind(gap, one, Others.of({"AAA": one}).beside(one), QUALITY) == kind
+    assert _kind(gap, one, Trading.of({"AAA": one}).without(one), QUALITY) == kind

@@ -15,7 +15,7 @@ from stages.reporting.page import render_page, render_report
 from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record
 from stages.scoring.by_symbol import cell_table, stated_scores
 from stages.scoring.discoveries import Stated
-from stages.scoring.free import FreeTogether, free_scores
+from stages.scoring.free import RunningFree, free_scores
 from stages.scoring.gates import forecast_gates as judge_forecasts
 from stages.scoring.metrics import score
 from stages.scoring.tournament import coverage_by_time, hits_by_clock
@@ -173,7 +173,7 @@ def scores() -> dict:
 def metrics() -> dict:
     method = config()["calibration"]["method"]
     scored = free_scores(forecasts(), free_forecasts(), gates_params(), Stated(40, method, {}))
-    together = FreeTogether()
+    together = RunningFree()
     together.add(scored)
     free = together.document(gates_params())
     return stated_scores(scores(), method) | {"free": free, "trained": {"until": None, "before": None, "after": None}}

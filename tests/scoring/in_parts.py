@@ -17,14 +17,14 @@ Oracle = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 def free_scores(pairs: Pairs, params: GatesParams, stated: Stated) -> list[dict]:
-    together = free.FreeTogether()
+    together = free.RunningFree()
     for pair in pairs:
         together.add(free.free_scores(*pair, params, stated))
     return together.document(params)
 
 
 def scores_by_training(pairs: Pairs, until: date | None, sources, params: GatesParams, stated: Stated) -> dict:
-    together = by_symbol.TrainingTogether()
+    together = by_symbol.RunningTraining()
     for pair in pairs:
         together.add(by_symbol.scores_by_side(*pair, until, params, stated))
     return together.document(until, sources, params)

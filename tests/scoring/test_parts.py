@@ -7,7 +7,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from stages.scoring import figures
-from stages.scoring.metrics import ScoresTogether, pooled_scores, score
+from stages.scoring.metrics import RunningScores, pooled_scores, score
 from stages.scoring.tournament import coverage_by_time, reliability
 from tests.scoring.in_parts import hits_by_clock, oracle_bound, propose
 from tests.scoring.simulated import FIRST_DAY, GATES, by_every_method, with_truth
@@ -38,7 +38,7 @@ def test_scores_and_the_proposed_calibration(whole, parts):
 @pytest.mark.parametrize("added_at_once", [1, 2, 16])
 def test_scores_over_all_symbols_need_no_entries_of_each(whole, parts, added_at_once, monkeypatch):
     monkeypatch.setattr(figures, "PARTS_AT_ONCE", added_at_once)
-    together = ScoresTogether()
+    together = RunningScores()
     for part in parts:
         together.add(pooled_scores(part))
     found = {scope: entries for scope, entries in together.document(PARAMS).items() if entries}

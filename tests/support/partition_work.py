@@ -47,7 +47,7 @@ def patient(key: str, notes: Path) -> str:
 
 def buying_both_ways(key: str, forecaster: ForecasterParams) -> list[str]:
     """Opens the backend, as `forecast` does, and goes round it, straight to the client; what it is told."""
-    from stages.paid.door import open_backend
+    from stages.paid.opening import open_backend
     from stages.paid.timegpt import TimeGPT
     from tests.questions.markets import requests_params
 

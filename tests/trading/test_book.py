@@ -118,7 +118,7 @@ def test_the_delay_table_holds_the_stated_delay_and_the_later_one():
 
 def test_books_of_other_symbols_add_up_to_the_book_of_all():
     parts = [book_of(SMALL.trades.filter(symbol=symbol), SMALL.calendar) for symbol in WHITELIST]
-    together, whole = Book.together(parts), book_of(SMALL.trades, SMALL.calendar)
+    together, whole = Book.combined(parts), book_of(SMALL.trades, SMALL.calendar)
     assert (together.totals, together.net_units.tolist()) == (whole.totals, whole.net_units.tolist())
 
 

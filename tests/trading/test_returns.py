@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.trading.daily import benchmark, earned, held
+from stages.trading.daily import benchmark, buy_and_hold, earned
 from stages.trading.performance import (
     beta,
     monthly,
@@ -83,7 +83,7 @@ SESSIONS = pl.Series("session", [date(2024, 12, 2 + n) for n in range(3)])
 
 def held_together(**market: pl.DataFrame) -> pl.DataFrame:
     """Buying and holding these symbols."""
-    return held([earned(its, SESSIONS) for its in market.values()], SESSIONS)
+    return buy_and_hold([earned(its, SESSIONS) for its in market.values()], SESSIONS)
 
 
 def test_holding_two_symbols_by_hand():

@@ -17,7 +17,7 @@ from stages.trading.trials import (
     prior_sharpe_var,
     prior_studies,
     prior_trials,
-    under_todays_names,
+    renamed,
 )
 from tests.architecture.dependencies import ROOT
 
@@ -133,9 +133,9 @@ def test_an_entry_of_an_older_log_goes_by_the_names_of_today():
     opening = Entry(*FAMILY, opening="s-old")
     contexts = dict.fromkeys(earlier_contexts_of(old), context_of(old))
     assert (first, earlier_contexts_of(EARLIER)[0]) == ("a8cfd1d0", "b5ded847")  # as logs have them
-    assert under_todays_names(entry, contexts, {}).variants == (f"{context_of(PARAMS)}-a", "0000beef-b")
-    assert under_todays_names(opening, contexts, {"s-old": "s-new"}).opening == "s-new"
-    assert under_todays_names(opening, contexts, {}) == opening
+    assert renamed(entry, contexts, {}).variants == (f"{context_of(PARAMS)}-a", "0000beef-b")
+    assert renamed(opening, contexts, {"s-old": "s-new"}).opening == "s-new"
+    assert renamed(opening, contexts, {}) == opening
 
 
 def test_trials_that_were_logged_under_the_asked_span_are_those_of_the_growing_study():
@@ -143,7 +143,7 @@ def test_trials_that_were_logged_under_the_asked_span_are_those_of_the_growing_s
     logged = Entry(*FAMILY, variants=(f"{earlier_contexts_of(asked)[1]}-a",))
     assert earlier_contexts_of(asked)[1] == "527fab6e", "as logs have it"
     contexts = dict.fromkeys(earlier_contexts_of(asked), context_of(asked))
-    assert under_todays_names(logged, contexts, {}).variants == judged(PARAMS, "a").variants
+    assert renamed(logged, contexts, {}).variants == judged(PARAMS, "a").variants
 
 
 def test_a_score_is_the_sharpe_ratio_over_its_error_without_skill():

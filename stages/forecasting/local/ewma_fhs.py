@@ -63,7 +63,7 @@ def ewma_before(squares: NDArray[np.float64], decay: float) -> NDArray[np.float6
 
 
 def ewma_from(start: float, squares: NDArray[np.float64], decay: float) -> NDArray[np.float64]:
-    """The same from a given first value.
+    """`ewma_before` with a given first value.
 
     Within a block the squares are divided by their weight, summed up and multiplied again: every term is positive, so
     nothing cancels, and a block ends before a weight is too small for a float. `scipy.signal` would take longer to

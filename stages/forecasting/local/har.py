@@ -1,9 +1,9 @@
 """Heterogeneous autoregression of volatility (HAR): the spread follows the volatility of the last hour, day and week.
 
-The pattern p of a minute is the usual size of a return around it, and q = (return / p)^2 what is unusual. Per horizon,
-the mean of the next q's is regressed on their overall mean and on four exponentially weighted means of past q's, with
-coefficients of at least 0. Past moves divided by their predicted scale, and mirrored, give the quantiles of today's
-move per unit of its scale; so the median is 0.
+The pattern p of a minute is the usual size of a return around it, and q = (return / p)^2 the relative variance. Per
+horizon, the mean of the next q's is regressed on the overall mean and on four exponentially weighted means of past q's,
+with coefficients of at least 0. Past moves divided by their predicted scale, with both signs, give the quantiles of
+today's move per unit of its scale; so the median is 0.
 
 Coefficients and past moves come from complete earlier sessions, so the snapshots of a day share them. With too few of
 these sessions, the answer is that of `ewma_fhs`.
@@ -34,16 +34,16 @@ Ints = NDArray[np.int64]
 HALF_LIVES_MIN = (10, 60, 390, 1950)
 HOUR = HALF_LIVES_MIN.index(60)
 AROUND_MIN = 15  # the pattern of a minute is the mean over this many minutes on either side
-OPENING_MIN = 5  # these minutes are unlike their neighbours and stand alone
+OPENING_MIN = 5  # these minutes differ from their neighbours and are not smoothed
 FIRST_MIN, STEP_MIN = 10, 5  # minutes known at the rows of the regression
 SMALLEST = 1e-3  # of a variance relative to the pattern
-SMALLEST_SHARE = 0.1  # of the usual return: what a minute that never moved is taken to move
+SMALLEST_SHARE = 0.1  # of the usual return: the least that a minute is assumed to move
 FEWEST_SESSIONS, FEWEST_ROWS = 4, 20
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What complete sessions say about the days after them."""
+    """The model fitted on complete sessions, for the sessions after them."""
 
     ahead: Ints
     pattern: Floats  # by minute of the session
@@ -73,7 +73,7 @@ def har(question: Question, window: Window, ahead: Ints, params: LocalWindows) -
 
 
 def fit_sessions(past: Past, steps: tuple[int, ...], horizon: int, levels: tuple[int, ...]) -> Fit | None:
-    """The fit on complete sessions, for so many minutes ahead; None where too few rows see the horizon."""
+    """The fit on complete sessions for these minutes ahead; None if too few rows have the whole horizon ahead."""
     ahead, minute = np.array(steps), past.minute
     bp = past.returns / UNITS_PER_BP
     pattern = usual_by_minute(bp, minute, int(minute.max()) + 1 + horizon)
@@ -99,11 +99,10 @@ def fit_sessions(past: Past, steps: tuple[int, ...], horizon: int, levels: tuple
 
 
 def usual_by_minute(bp: Floats, minute: NDArray[np.int32], length: int) -> Floats:
-    """Root mean square return around each minute of a session, and around the opening minutes of each alone.
+    """Root mean square return around each minute of a session; opening minutes are not smoothed.
 
-    A minute that no session holds takes the mean of the last five that one holds, as do the minutes beyond the close.
-    None is below a tenth of the usual return: where ticks are coarse, an opening minute may never have moved before,
-    and its next tick is no sign of a wild day.
+    Minutes beyond the longest session take the mean of its last five. No value is below a tenth of the usual return:
+    with coarse ticks an opening minute may never have moved before, and its next tick is no sign of a volatile day.
     """
     square = np.bincount(minute, weights=bp**2) / np.bincount(minute)
     last = np.full(length - len(square) + AROUND_MIN, square[-OPENING_MIN:].mean())
@@ -117,7 +116,7 @@ def usual_by_minute(bp: Floats, minute: NDArray[np.int32], length: int) -> Float
 def non_negative(x: Floats, y: Floats) -> Floats:
     """Least-squares coefficients of at least 0, a column for each row of `y`.
 
-    The triangle of a QR decomposition of both has the same least squares as `x` itself, in five rows.
+    The R factor of a QR decomposition of `x` and `y` gives the same least squares in five rows.
     """
     from scipy.optimize import nnls  # a slow import
 
@@ -133,9 +132,9 @@ def _ewma(q: Floats, start: Floats) -> Floats:
 
 
 def _rows(starts: Ints) -> tuple[Ints, Ints]:
-    """Rows of the regression, as the number of bars before them, and how many bars of the session are left there.
+    """Rows of the regression, as the number of bars before them, and the number of bars left in the session.
 
-    Those with the most bars left come first. The first session is left out: its weighted means have hardly any past.
+    Rows with the most bars left come first. The first session is left out, as its weighted means have hardly any past.
     """
     lengths = np.diff(starts)[1:, None]
     minutes = np.arange(FIRST_MIN, lengths.max(), STEP_MIN)
@@ -147,14 +146,14 @@ def _rows(starts: Ints) -> tuple[Ints, Ints]:
 
 
 def _sums(values: NDArray[np.generic], rows: Ints, left: Ints, ahead: Ints) -> Floats:
-    """Sums over the next bars of the session, (steps, rows); `ahead` beyond its end counts up to its end."""
+    """Sums over the next `ahead` bars, (steps, rows), cut off at the end of the session."""
     total = np.concatenate([[0], np.cumsum(values)])
     sums: Floats = total[rows + np.minimum(ahead[:, None], left)] - total[rows]
     return sums
 
 
 def _with_equal_rows(left: Ints, ahead: Ints) -> list[tuple[slice, int]]:
-    """Steps, as slices, that the same rows can see to the end, and how many rows these are, from the first on."""
+    """Slices of steps that fit into the session from the same rows, and the number of these rows, the first ones."""
     seen = np.searchsorted(-left, -ahead, side="right")
     first = np.flatnonzero(np.diff(seen, prepend=-1))
     return [(slice(begin, end), int(seen[begin])) for begin, end in pairwise([*first, len(ahead)])]

@@ -2,8 +2,8 @@
 
 The median is 0. The other levels are the quantiles, around their median, of past h-minute moves that began within a
 quarter of an hour of the same minute in the last `forecaster.lookback_sessions` sessions. So the spread follows the
-session's volatility pattern, wide after the open and narrow at noon. Where hardly any session holds those minutes (a
-short history of half days), moves from any minute are used.
+session's volatility pattern, wide after the open and narrow at noon. With too few such moves (a short history of half
+days), moves from any minute are used.
 
 *Source*: the naive method, Hyndman and Athanasopoulos, Forecasting: Principles and Practice (3rd ed.), 5.2.
 """

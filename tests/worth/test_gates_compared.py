@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.worth.beside_gates import beside_the_gates, many_looks
+from stages.worth.gates_compared import many_looks, why_gates_differ
 from stages.worth.verdict import State
 
 
@@ -22,7 +22,7 @@ def test_gates_that_were_looked_at_over_several_spans_say_so_and_where_to_judge_
     ],
 )
 def test_a_verdict_that_seems_to_contradict_the_gates_says_why(state, gates, begins):
-    assert beside_the_gates({"state": state, "decide_by": "shape"}, gates).startswith(begins)
+    assert why_gates_differ({"state": state, "decide_by": "shape"}, gates).startswith(begins)
 
 
 @pytest.mark.parametrize(
@@ -31,14 +31,14 @@ def test_a_verdict_that_seems_to_contradict_the_gates_says_why(state, gates, beg
      (State.NOT_SHOWN, "INCONCLUSIVE"), (State.NOT_YET_KNOWN, "PASS"), (State.NOT_YET_KNOWN, "FAIL")],
 )  # fmt: skip
 def test_a_verdict_that_contradicts_no_gate_says_nothing_of_them(state, gates):
-    assert beside_the_gates({"state": state, "decide_by": "shape"}, gates) == ""
+    assert why_gates_differ({"state": state, "decide_by": "shape"}, gates) == ""
 
 
 def test_where_money_decides_the_question_beside_the_gates_is_that_of_money():
     money = {"decide_by": "money"}
-    assert beside_the_gates(money | {"state": State.WORTH_IT}, "FAIL").endswith(
+    assert why_gates_differ(money | {"state": State.WORTH_IT}, "FAIL").endswith(
         "Worth asks whether the rule earns more than with what is free."
     )
-    assert beside_the_gates(money | {"state": State.NOT_SHOWN}, "PASS").endswith(
+    assert why_gates_differ(money | {"state": State.NOT_SHOWN}, "PASS").endswith(
         "Worth asks whether the rule earns as much with a free one."
     )

@@ -7,7 +7,7 @@ import json
 
 from stages.engine.engine import require_driver
 from stages.errors import ConfigurationError
-from stages.forecasting.answering import benchmark_beside
+from stages.forecasting.answering import benchmark_backend
 from stages.forecasting.backend import Backend
 from stages.forecasting.local_backend import local_backend
 from stages.io.bucket_store import shared_store
@@ -25,7 +25,7 @@ from stages.paid.identity import LEDGER, STORE, begun_store, known_store, rememb
 from stages.paid.ledger import Ledger
 from stages.paid.limits import Limits
 from stages.paid.locks import Attempts, home_of
-from stages.paid.program_door import answer_store, open_program
+from stages.paid.opening_program import answer_store, open_program
 from stages.params.api import ApiParams
 from stages.params.forecaster import COMMAND, ForecasterParams
 from stages.params.requests import RequestsParams
@@ -41,7 +41,7 @@ def open_backend(forecaster: ForecasterParams, requests: RequestsParams) -> Back
         return local_backend(forecaster.name, forecaster, requests.horizons_min)
     require_driver("the paid backend")
     require_unchanged(forecaster)  # a program that competes beside would end the run after answers were bought
-    return PaidBackend(open_context(forecaster, read_params(ApiParams)), benchmark_beside(forecaster, requests))
+    return PaidBackend(open_context(forecaster, read_params(ApiParams)), benchmark_backend(forecaster, requests))
 
 
 def open_context(forecaster: ForecasterParams, api: ApiParams) -> PurchaseContext:

@@ -1,11 +1,11 @@
-"""What is said where the buyer's verdict stands beside that of the gates, from the document `worth.json`."""
+"""Sentences for a reader who sees both the buyer's verdict and the gates', from the document `worth.json`."""
 
 from stages.worth.card import Document, in_money
 from stages.worth.verdict import State
 
 
-def beside_the_gates(worth: Document, gates: str) -> str:
-    """Why this verdict and that of the gates may differ; empty where they do not seem to."""
+def why_gates_differ(worth: Document, gates: str) -> str:
+    """Why this verdict and that of the gates differ; empty if they agree."""
     state = State(worth["state"])
     if state is State.WORTH_IT and gates in {"FAIL", "INCONCLUSIVE"}:
         asks = "the rule earns more than with what" if in_money(worth) else "the whole distribution beats what"
@@ -22,7 +22,7 @@ def beside_the_gates(worth: Document, gates: str) -> str:
 
 
 def many_looks(looks: int, planned_sessions: int) -> str:
-    """That the gates, unlike the verdict, are made for one look; empty after a single one."""
+    """A warning that the gates, unlike the verdict, allow only one look; empty after a single one."""
     if looks < 2:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""Opens the answer store, and the backend of a program of the user's over it: a door behind which nothing is bought."""
+"""Opens the answer store, and the backend of a program of the user's; nothing imported here can buy."""
 
 import hashlib
 from pathlib import Path
@@ -18,14 +18,17 @@ from stages.params.forecaster import ProgramParams
 
 
 def open_program(program: ProgramParams) -> CommandBackend:
-    """A program of the user's over the answer store of this workspace, as the asked model or beside it."""
+    """The backend of a program of the user's, with the answer store of this workspace."""
     require_driver("a program of forecaster.command")
     api = read_params(ApiParams)
     return CommandBackend(program, api, answer_store(api, known_store(), shared_store(api)))
 
 
 def answer_store(api: ApiParams, local: LocalStore, remote: ObjectStore | None) -> AnswerStore:
-    """Where machines share a budget, the machine that finds a damaged remote record releases its key, once."""
+    """The answer store at `local`, shared with `remote` if `api.share` is set.
+
+    If machines share a budget, the first one that finds a damaged remote record releases its key.
+    """
     number = id_at(STORE, local) or hashlib.sha256(local.address.encode()).hexdigest()[:32]
     notes = notes_folder()
     outside = [notes.root / f"rescued-{number}"] if notes else []
