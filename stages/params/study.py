@@ -12,7 +12,12 @@ from typing import Any, Self, TypeVar, get_type_hints
 from stages.errors import ConfigurationError
 from stages.params.api import ApiParams
 from stages.params.calibration import CalibrationParams
-from stages.params.days import holdout_lies_in_the_record, the_stated_history_is_asked, the_walk_forward_has_a_fold
+from stages.params.days import (
+    a_session_is_left_to_search,
+    holdout_lies_in_the_record,
+    the_stated_history_is_asked,
+    the_walk_forward_has_a_fold,
+)
 from stages.params.features import FeaturesParams
 from stages.params.forecaster import COMMAND, ForecasterParams
 from stages.params.gates import GatesParams
@@ -241,6 +246,7 @@ RULES = (
     volatility_is_known,
     corrections_have_a_past,
     holdout_lies_in_the_record,
+    a_session_is_left_to_search,
     the_stated_history_is_asked,
     the_walk_forward_has_a_fold,
     where_money_decides_something_trades,

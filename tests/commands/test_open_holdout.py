@@ -186,7 +186,7 @@ def test_a_month_that_the_record_has_left_behind_is_taken_out(project):
 
 def test_months_may_be_opened_in_a_standing_preset_too(project):
     project.edit("conf/config.yaml", "- preset: none", "- preset: smoke")
-    project.edit("conf/preset/smoke.yaml", "holdout_sessions: 1", "holdout_sessions: null\n  holdout_months: 2")
+    project.edit("conf/preset/smoke.yaml", "holdout_sessions: 1", "holdout_sessions: null\n  holdout_months: 1")
     project.run("params")
     name = judge(project, held=MONTHS)
     project.run("open-holdout", "--month", "2025-03")

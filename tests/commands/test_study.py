@@ -148,6 +148,34 @@ def test_the_stated_history_is_asked_in_the_search_span(default, days, refused):
     assert not refused or "no session of the search span has rules.history_days 119 before it" in found[0]
 
 
+BEGINS = {"split.holdout_sessions": None}
+MONTHS = BEGINS | {"split.holdout_months": 5}
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [  # of 150 weekdays 40 are history: 29 October is the first that can be asked, the first of 110
+        ({"split.holdout_sessions": 108}, False),
+        ({"split.holdout_sessions": 109}, True),
+        ({"split.holdout_sessions": 44, "requests.last_session": "2024-12-31"}, False),  # of 46
+        ({"split.holdout_sessions": 45, "requests.last_session": "2024-12-31"}, True),
+        (MONTHS, False),  # 29 and 30 October are searched, the 31st is embargo
+        (MONTHS | {"split.embargo_sessions": 3}, True),
+        (MONTHS | {"split.holdout_months": 6}, True),
+        (MONTHS | {"split.holdout_months": 10_000}, True),
+        (MONTHS | {"universe.last_session": "2025-03-01"}, True),  # a Saturday: October to February
+        (MONTHS | {"universe.last_session": "2025-03-03"}, False),
+        (BEGINS | {"split.holdout_from": "2024-10-31"}, False),
+        (BEGINS | {"split.holdout_from": "2024-10-30"}, True),
+        (BEGINS | {"split.holdout_from": "2024-10-31", "requests.last_session": "2024-09-04"}, False),  # it may grow
+    ],
+)  # fmt: skip
+def test_a_holdout_that_leaves_nothing_to_search_is_refused_before_anything_is_asked(default, changes, refused):
+    found = problems(changed(default, changes))
+    assert bool(found) == refused
+    assert not refused or "leave no session to search, of " in found[0]
+
+
 def test_a_record_without_a_session_to_search_is_no_matter_of_the_history(default):
     """Its bars may be checked all the same: nothing can be asked."""
     assert problems(changed(default, {"universe.last_session": "2024-09-13"})) == []
