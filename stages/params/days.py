@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stages.errors import shorten
 from stages.params.split import HOLDOUT_KEYS
 
 if TYPE_CHECKING:
@@ -30,10 +31,8 @@ def a_session_is_left_to_search(study: "StageStudy") -> Iterator[str]:
 
     A holdout that is counted from the end is counted from the last asked session.
     """
-    universe, split, shortest = study.universe, study.split, min(study.requests.history_days)
-    last = universe.last_session
-    if split.holdout_from is None:
-        last = min(last, study.requests.last_session or last)
+    split, shortest = study.split, min(study.requests.history_days)
+    last = _last_asked(study) if split.holdout_from is None else study.universe.last_session
     asked = _behind_history(study, shortest, np.datetime64(last + timedelta(1), "D"))
     if _searched_at_most(study, shortest, last) < 1 <= asked:
         name = next(name for name in HOLDOUT_KEYS if getattr(split, name) is not None)
@@ -42,6 +41,16 @@ def a_session_is_left_to_search(study: "StageStudy") -> Iterator[str]:
             f"session to search, of {asked} at most that can be asked until {last}, behind those of the shortest "
             "history: hold out fewer sessions, shorten requests.history_days, or widen universe.first_session to "
             "universe.last_session"
+        )
+
+
+def an_opened_month_may_be_held_out(study: "StageStudy") -> Iterator[str]:
+    """`split.open_holdout` names no month behind the last that can be asked; earlier ones may have been left behind."""
+    opened, last = study.split.open_holdout, f"{_last_asked(study):%Y-%m}"
+    if isinstance(opened, dict) and (later := sorted(month for month in opened if month > last)):
+        yield (
+            f"split.open_holdout names {shorten(later)}, but none behind {last} is held out (universe.last_session, "
+            "requests.last_session): correct the month, or remove it"
         )
 
 
@@ -70,6 +79,11 @@ def the_walk_forward_has_a_fold(study: "StageStudy") -> Iterator[str]:
             "shortest history and without the holdout. Lower the former (to 20 at least), hold out fewer "
             "sessions, or widen universe.first_session (requests.first_session) to universe.last_session"
         )
+
+
+def _last_asked(study: "StageStudy") -> date:
+    """The last day that may be asked."""
+    return min(study.universe.last_session, study.requests.last_session or date.max)
 
 
 def _searched_at_most(study: "StageStudy", history_days: int, last: date | None = None) -> int:

@@ -176,6 +176,26 @@ def test_a_holdout_that_leaves_nothing_to_search_is_refused_before_anything_is_a
     assert not refused or "leave no session to search, of " in found[0]
 
 
+@pytest.mark.parametrize(
+    ("month", "changes", "refused"),
+    [
+        ("2025-03", {}, False),
+        ("2024-01", {}, False),  # it may have been left behind
+        ("2025-04", {}, True),
+        ("2025-03", {"universe.last_session": "2025-02-28"}, True),
+        ("2025-03", {"requests.last_session": "2025-02-28"}, True),
+        ("2025-02", {"requests.last_session": "2025-02-28"}, False),
+    ],
+)
+def test_an_opening_of_a_month_that_no_record_could_hold_out_is_refused_before_anything_is_asked(
+    default, month, changes, refused
+):
+    opened = MONTHS | {"split.holdout_months": 2, "split.open_holdout": {month: "s1"}}
+    found = problems(changed(default, opened | changes))
+    assert bool(found) == refused
+    assert not refused or f"split.open_holdout names {month}, but none behind" in found[0]
+
+
 def test_a_record_without_a_session_to_search_is_no_matter_of_the_history(default):
     """Its bars may be checked all the same: nothing can be asked."""
     assert problems(changed(default, {"universe.last_session": "2024-09-13"})) == []
