@@ -176,6 +176,14 @@ def test_a_holdout_that_leaves_nothing_to_search_is_refused_before_anything_is_a
     assert not refused or "leave no session to search, of " in found[0]
 
 
+@pytest.mark.parametrize(("train", "refused"), [(43, False), (44, True)])
+def test_a_walk_forward_does_not_walk_through_months_that_are_held_out(default, train, refused):
+    """29 October to 31 December are 46 weekdays, of which one is embargo; another embargo lies within."""
+    walk = {"split.walk_forward": {"first_train_sessions": train, "fold_sessions": 5}}
+    found = problems(changed(default, MONTHS | {"split.holdout_months": 3} | walk))
+    assert bool(found) == refused
+
+
 @pytest.mark.parametrize(
     ("month", "changes", "refused"),
     [
