@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stages.errors import shorten
-from stages.params.split import HOLDOUT_KEYS
 
 if TYPE_CHECKING:
     from stages.params.study import StageStudy  # which imports this module
@@ -26,27 +25,10 @@ def holdout_lies_in_the_record(study: "StageStudy") -> Iterator[str]:
         )
 
 
-def a_session_is_left_to_search(study: "StageStudy") -> Iterator[str]:
-    """Of the sessions that can be asked, holdout and embargo leave one.
-
-    A holdout that is counted from the end is counted from the last asked session.
-    """
-    split, shortest = study.split, min(study.requests.history_days)
-    last = _last_asked(study) if split.holdout_from is None else study.universe.last_session
-    asked = _behind_history(study, shortest, np.datetime64(last + timedelta(1), "D"))
-    if _searched_at_most(study, shortest, last) < 1 <= asked:
-        name = next(name for name in HOLDOUT_KEYS if getattr(split, name) is not None)
-        yield (
-            f"split.{name} = {getattr(split, name)} and split.embargo_sessions = {split.embargo_sessions} leave no "
-            f"session to search, of {asked} at most that can be asked until {last}, behind those of the shortest "
-            "history: hold out fewer sessions, shorten requests.history_days, or widen universe.first_session to "
-            "universe.last_session"
-        )
-
-
 def an_opened_month_may_be_held_out(study: "StageStudy") -> Iterator[str]:
     """`split.open_holdout` names no month behind the last that can be asked; earlier ones may have been left behind."""
-    opened, last = study.split.open_holdout, f"{_last_asked(study):%Y-%m}"
+    opened = study.split.open_holdout
+    last = f"{min(study.universe.last_session, study.requests.last_session or date.max):%Y-%m}"
     if isinstance(opened, dict) and (later := sorted(month for month in opened if month > last)):
         yield (
             f"split.open_holdout names {shorten(later)}, but none behind {last} is held out (universe.last_session, "
@@ -81,24 +63,13 @@ def the_walk_forward_has_a_fold(study: "StageStudy") -> Iterator[str]:
         )
 
 
-def _last_asked(study: "StageStudy") -> date:
-    """The last day that may be asked."""
-    return min(study.universe.last_session, study.requests.last_session or date.max)
-
-
-def _searched_at_most(study: "StageStudy", history_days: int, last: date | None = None) -> int:
-    """How many sessions of a record up to `last` the search span can have with this history before them."""
-    last, split = last or study.universe.last_session, study.split
+def _searched_at_most(study: "StageStudy", history_days: int) -> int:
+    """How many sessions the search span can have with this history before them: as many as weekdays."""
+    universe, split = study.universe, study.split
+    first, last = study.requests.first_session or universe.first_session, universe.last_session
+    before = max(int(np.busday_count(universe.first_session, first)), 0)
     end = np.datetime64(min(last + timedelta(1), split.holdout_from or date.max), "D")
     if split.holdout_months is not None:
         end = np.busday_offset(last, 0, "backward").astype("M8[M]") - (split.holdout_months - 1)
-    left_out = (split.holdout_sessions or 0) + split.embargo_sessions
-    return max(_behind_history(study, history_days, end) - left_out, 0)
-
-
-def _behind_history(study: "StageStudy", history_days: int, end: np.datetime64) -> int:
-    """How many sessions before the day `end` can have this history before them: as many as weekdays."""
-    begins = study.universe.first_session
-    first = study.requests.first_session or begins
-    before = max(int(np.busday_count(begins, first)), 0)
-    return int(np.busday_count(max(first, begins), end.astype("M8[D]"))) - max(history_days - before, 0)
+    left_out = max(history_days - before, 0) + (split.holdout_sessions or 0) + split.embargo_sessions
+    return max(int(np.busday_count(max(first, universe.first_session), end.astype("M8[D]"))) - left_out, 0)

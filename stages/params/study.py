@@ -13,7 +13,6 @@ from stages.errors import ConfigurationError
 from stages.params.api import ApiParams
 from stages.params.calibration import CalibrationParams
 from stages.params.days import (
-    a_session_is_left_to_search,
     an_opened_month_may_be_held_out,
     holdout_lies_in_the_record,
     the_stated_history_is_asked,
@@ -247,7 +246,6 @@ RULES = (
     volatility_is_known,
     corrections_have_a_past,
     holdout_lies_in_the_record,
-    a_session_is_left_to_search,
     an_opened_month_may_be_held_out,
     the_stated_history_is_asked,
     the_walk_forward_has_a_fold,

@@ -40,17 +40,10 @@ def test_symbols_share_their_calls(project):
 
 
 def test_a_span_that_no_gate_could_judge_is_told_before_anything_is_bought(project):
-    long = ("--history", "40", "--holdout", "27")
+    long = ("--history", "40", "--holdout", "30")
     told = project.run("new-run", "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, *long)
     assert "0 to search" in told
     assert "too few: gates.min_forecast_days wants 40" in told
-
-
-def test_a_span_that_not_even_without_holidays_could_be_searched_is_no_preset(project):
-    long = ("--history", "40", "--holdout", "28")
-    with pytest.raises(ConfigurationError, match="leave no session to search, of 29 at most"):
-        project.run("new-run", "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, *long)
-    assert not (project.path / "conf/preset/mine.yaml").exists()
 
 
 @pytest.mark.parametrize(("holdout", "told"), [("19", True), ("20", False)])
