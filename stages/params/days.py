@@ -4,10 +4,12 @@ Which weekdays are sessions is not known yet, so every weekday counts as one.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from stages.errors import shorten
 
 if TYPE_CHECKING:
     from stages.params.study import StageStudy  # which imports this module
@@ -20,6 +22,17 @@ def holdout_lies_in_the_record(study: "StageStudy") -> Iterator[str]:
         yield (
             f"split.holdout_from {start} leaves no session to search, since the record begins on {first} "
             "(universe.first_session): move one of them"
+        )
+
+
+def an_opened_month_may_be_held_out(study: "StageStudy") -> Iterator[str]:
+    """`split.open_holdout` names no month behind the last that can be asked; earlier ones may have been left behind."""
+    opened = study.split.open_holdout
+    last = f"{min(study.universe.last_session, study.requests.last_session or date.max):%Y-%m}"
+    if isinstance(opened, dict) and (later := sorted(month for month in opened if month > last)):
+        yield (
+            f"split.open_holdout names {shorten(later)}, but none behind {last} is held out (universe.last_session, "
+            "requests.last_session): correct the month, or remove it"
         )
 
 
@@ -53,9 +66,10 @@ def the_walk_forward_has_a_fold(study: "StageStudy") -> Iterator[str]:
 def _searched_at_most(study: "StageStudy", history_days: int) -> int:
     """How many sessions the search span can have with this history before them: as many as weekdays."""
     universe, split = study.universe, study.split
-    last, first = universe.last_session, study.requests.first_session or universe.first_session
+    first, last = study.requests.first_session or universe.first_session, universe.last_session
     before = max(int(np.busday_count(universe.first_session, first)), 0)
-    if split.holdout_from is not None:
-        last = min(last, split.holdout_from - timedelta(1))
+    end = np.datetime64(min(last + timedelta(1), split.holdout_from or date.max), "D")
+    if split.holdout_months is not None:
+        end = np.busday_offset(last, 0, "backward").astype("M8[M]") - (split.holdout_months - 1)
     left_out = max(history_days - before, 0) + (split.holdout_sessions or 0) + split.embargo_sessions
-    return max(int(np.busday_count(max(first, universe.first_session), last + timedelta(1))) - left_out, 0)
+    return max(int(np.busday_count(max(first, universe.first_session), end.astype("M8[D]"))) - left_out, 0)

@@ -12,7 +12,12 @@ from typing import Any, Self, TypeVar, get_type_hints
 from stages.errors import ConfigurationError
 from stages.params.api import ApiParams
 from stages.params.calibration import CalibrationParams
-from stages.params.days import holdout_lies_in_the_record, the_stated_history_is_asked, the_walk_forward_has_a_fold
+from stages.params.days import (
+    an_opened_month_may_be_held_out,
+    holdout_lies_in_the_record,
+    the_stated_history_is_asked,
+    the_walk_forward_has_a_fold,
+)
 from stages.params.features import FeaturesParams
 from stages.params.forecaster import COMMAND, ForecasterParams
 from stages.params.gates import GatesParams
@@ -241,6 +246,7 @@ RULES = (
     volatility_is_known,
     corrections_have_a_past,
     holdout_lies_in_the_record,
+    an_opened_month_may_be_held_out,
     the_stated_history_is_asked,
     the_walk_forward_has_a_fold,
     the_judged_rule_trades,

@@ -210,7 +210,7 @@ def _next(record: Record) -> str:
             return NOTHING_TO_JUDGE
         if record.book["net_bp"] < 0:
             return LOSES
-        return NEXT["SEALED"] if any(record.oos.get("held", {"all": 1}).values()) else _wait(record.config["requests"])
+        return NEXT["SEALED"] if any(record.oos.get("held", {"all": 1}).values()) else _wait(record.config)
     if verdict == "INCONCLUSIVE" and not record.config["universe"]["whitelist"]:
         return NAME_A_SYMBOL
     if verdict == "INCONCLUSIVE" and _never_trades(record):
@@ -224,9 +224,15 @@ def _never_trades(record: Record) -> bool:
     return record.gates["gates"]["forecast"]["verdict"] == "PASS" and not record.book["trades"] + held["trades"]
 
 
-def _wait(requests: Mapping[str, Any]) -> str:
-    """How to extend the record once the first sessions of the holdout are over."""
-    bought_in_steps = " and `requests.last_session`" * (requests["last_session"] is not None)
+def _wait(config: Mapping[str, Any]) -> str:
+    """How to ask sessions of the holdout: by `requests` alone where the record holds them, else by a longer record."""
+    asked_until, begins = config["requests"]["last_session"], config["split"]["holdout_from"]
+    if asked_until is not None and begins is not None and asked_until < begins <= config["universe"]["last_session"]:
+        return (
+            "raise `requests.last_session` into the holdout, which the record holds; `make plan` prices its questions, "
+            "then `make run`."
+        )
+    bought_in_steps = " and `requests.last_session`" * (asked_until is not None)
     return (
         f"when the first sessions of the holdout are over, raise `universe.last_session`{bought_in_steps}; then `make "
         "refresh`, `make run`."

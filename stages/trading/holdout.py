@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 OpenFor = str | Mapping[str, str | None] | None
 SHOWN = ("rmae", "coverage_50", "crps_skill")
-NOT_BEGUN = "The holdout has not begun: no session of the record lies in it yet."
+NOT_BEGUN = "The holdout has not begun: no session with forecasts lies in it yet."
 
 
 def open_parts(held: Mapping[str, int], open_for: OpenFor, name: str) -> list[str]:

@@ -186,11 +186,11 @@ def test_a_month_that_the_record_has_left_behind_is_taken_out(project):
 
 def test_months_may_be_opened_in_a_standing_preset_too(project):
     project.edit("conf/config.yaml", "- preset: none", "- preset: smoke")
-    project.edit("conf/preset/smoke.yaml", "holdout_sessions: 1", "holdout_sessions: null\n  holdout_months: 2")
+    project.edit("conf/preset/smoke.yaml", "holdout_sessions: 1", "holdout_sessions: null\n  holdout_months: 1")
     project.run("params")
-    name = judge(project, held=MONTHS)
-    project.run("open-holdout", "--month", "2025-03")
-    assert project.params()["split"]["open_holdout"] == {"2025-03": name}
+    name = judge(project, held={"2024-12": 2})
+    project.run("open-holdout", "--month", "2024-12")
+    assert project.params()["split"]["open_holdout"] == {"2024-12": name}
 
 
 @pytest.mark.parametrize("month", ["2025-04", "all", "2025-2", "$(touch mark)"])

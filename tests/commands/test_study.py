@@ -148,9 +148,48 @@ def test_the_stated_history_is_asked_in_the_search_span(default, days, refused):
     assert not refused or "no session of the search span has rules.history_days 119 before it" in found[0]
 
 
+MONTHS = {"split.holdout_sessions": None, "split.holdout_months": 5}
+
+
+@pytest.mark.parametrize(("train", "refused"), [(43, False), (44, True)])
+def test_a_walk_forward_does_not_walk_through_months_that_are_held_out(default, train, refused):
+    """29 October to 31 December are 46 weekdays, of which one is embargo; another embargo lies within."""
+    walk = {"split.walk_forward": {"first_train_sessions": train, "fold_sessions": 5}}
+    found = problems(changed(default, MONTHS | {"split.holdout_months": 3} | walk))
+    assert bool(found) == refused
+
+
+@pytest.mark.parametrize(
+    ("month", "changes", "refused"),
+    [
+        ("2025-03", {}, False),
+        ("2024-01", {}, False),  # it may have been left behind
+        ("2025-04", {}, True),
+        ("2025-03", {"universe.last_session": "2025-02-28"}, True),
+        ("2025-03", {"requests.last_session": "2025-02-28"}, True),
+        ("2025-02", {"requests.last_session": "2025-02-28"}, False),
+    ],
+)
+def test_an_opening_of_a_month_that_no_record_could_hold_out_is_refused_before_anything_is_asked(
+    default, month, changes, refused
+):
+    opened = MONTHS | {"split.holdout_months": 2, "split.open_holdout": {month: "s1"}}
+    found = problems(changed(default, opened | changes))
+    assert bool(found) == refused
+    assert not refused or f"split.open_holdout names {month}, but none behind" in found[0]
+
+
 def test_a_record_without_a_session_to_search_is_no_matter_of_the_history(default):
     """Its bars may be checked all the same: nothing can be asked."""
     assert problems(changed(default, {"universe.last_session": "2024-09-13"})) == []
+
+
+@pytest.mark.parametrize(("months", "refused"), [(5, False), (6, True)])
+def test_months_that_are_held_out_leave_no_session_to_the_stated_history(default, months, refused):
+    """29 to 31 October are the only ones before November with 40 weekdays before them; one is embargo."""
+    histories = {"requests.history_days": [10, 40]}
+    found = problems(changed(default, MONTHS | {"split.holdout_months": months} | histories))
+    assert bool(found) == refused
 
 
 def test_a_swept_history_need_not_be_asked_in_the_search_span(default):

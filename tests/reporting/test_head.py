@@ -128,6 +128,16 @@ def test_before_the_holdout_begins_the_next_step_lets_its_sessions_into_the_reco
     assert "`universe.last_session` and `requests.last_session`;" in short(record(oos=ahead, config=in_steps))["Next"]
 
 
+@pytest.mark.parametrize(("begins", "held_by_the_record"), [("2025-03-31", True), ("2025-04-01", False)])
+def test_a_holdout_that_the_record_holds_and_nobody_asked_needs_no_more_bars(begins, held_by_the_record):
+    config = real().config
+    sections = {"requests": {"last_session": "2024-12-31"}, "split": {"holdout_from": begins, "holdout_sessions": None}}
+    in_steps = config | {name: config[name] | keys for name, keys in sections.items()}
+    said = short(record(oos=oos() | {"held": {"all": 0}}, config=in_steps))["Next"]
+    assert ("`make refresh`" not in said) == held_by_the_record
+    assert said.startswith("raise `requests.last_session` into the holdout") == held_by_the_record
+
+
 @pytest.mark.parametrize(("net_bp", "trades", "said"), [(-54.9, 14, "change the rule"), (0.0, 0, "loosen the rule")])
 def test_nobody_waits_for_the_holdout_of_a_rule_that_loses_or_trades_nothing(net_bp, trades, said):
     book = pl.DataFrame([{"span": "search", "symbol": "PORTFOLIO", **key_figures(net_bp, trades)}])

@@ -256,7 +256,7 @@ def test_of_a_holdout_of_months_the_open_ones_are_shown_and_the_verdict_stays_se
 
 
 def test_a_holdout_that_has_not_begun_says_so_at_the_head_of_the_page():
-    words = "The holdout has not begun: no session of the record lies in it yet."
+    words = "The holdout has not begun: no session with forecasts lies in it yet."
     judged = gates("SEALED")
     for name in ("oos_sharpe", "hit_rate", "pnl_at_1p5x"):
         judged["gates"][name]["words"] = words
