@@ -167,8 +167,14 @@ class AnswerStore:
                 self.share(record)
 
     def drop(self, key: str) -> None:
-        """Throw a kept answer away: it moves to quarantine, and exactly this record is never used again."""
-        self.dropped.note(key, self.local.read(path_of(key)) or b"")
+        """Throw a kept answer away: it moves to quarantine, and exactly this record is never used again.
+
+        The remote may hold it in other bytes, with what a later version of this program adds.
+        """
+        name, same = path_of(key), self.shared.get([key]).get(key) == self._local(key)
+        there = self.shared.read([name]).values() if same else ()
+        for content in (self.local.read(name) or b"", *there):
+            self.dropped.note(key, content)
         self.quarantine(key)
 
     def damaged(self) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
 from stages.paid.pricing import keys_in
 from stages.paid.records import path_of
-from tests.paid.test_answers import local, record, remote
+from tests.paid.test_answers import local, of_a_later_version, record, remote
 
 __all__ = ["local", "remote"]
 KEY = record().key
@@ -38,6 +38,21 @@ def test_the_remotes_copy_does_not_come_back(local: LocalStore, remote: LocalSto
     store.drop(KEY)
     assert AnswerStore(local, remote).get([KEY]) == {}
     assert AnswerStore(local, remote).dropped.keys == {KEY}
+
+
+def test_the_remotes_copy_does_not_come_back_in_the_bytes_of_a_later_version(local: LocalStore, remote: LocalStore):
+    """The copy here holds what this version knows of it, so the two have not the same bytes."""
+    remote.create(path_of(KEY), of_a_later_version(record()))
+    AnswerStore(local, remote).get([KEY])
+    AnswerStore(local, remote).drop(KEY)
+    assert AnswerStore(local, remote).get([KEY]) == {}
+
+
+def test_another_answer_of_the_remote_is_not_dropped_with_the_one_here(local: LocalStore, remote: LocalStore):
+    AnswerStore(local, None).keep(record(value=1.0))
+    remote.create(path_of(KEY), of_a_later_version(record(value=3.0)))
+    AnswerStore(local, remote).drop(KEY)
+    assert AnswerStore(local, remote).get([KEY]) == {KEY: record(value=3.0)}
 
 
 def test_the_new_answer_takes_its_place_on_the_remote(local: LocalStore, remote: LocalStore, tmp_path: Path):
