@@ -158,13 +158,22 @@ class AnswerStore:
                 self.local.replace(SHARED_WITH, address)
 
     def mend_remote(self) -> Iterator[str]:
-        """Read every remote record, mend damaged ones from here, and yield the keys that are sound nowhere."""
-        for key in self.shared.damaged():
+        """Read every remote record, mend damaged ones from here, and yield the keys that are sound nowhere.
+
+        What is here and not there is shared, though it was before: a bucket may have lost it.
+        """
+        there = self.shared.names()
+        for key in self.shared.damaged(there):
             record = self._local(key)
             if record is None:
                 yield key
             else:
                 self.share(record)
+        lost = [one for name in self.names() if name not in there and (one := self._local(key_of(name)))]
+        for one in lost:
+            self.share(one)
+        if lost and self.remote is not None and self.shared.takes:
+            say_aside(f"{count(len(lost), 'answer')} that the remote lacked lie there now.")
 
     def drop(self, key: str) -> None:
         """Throw a kept answer away: it moves to quarantine, and exactly this record is never used again.
