@@ -169,11 +169,13 @@ class AnswerStore:
                 yield key
             else:
                 self.share(record)
-        lost = [one for name in self.names() if name not in there and (one := self._local(key_of(name)))]
-        for one in lost:
-            self.share(one)
+        lost = 0
+        for name in self.names():
+            if name not in there and (record := self._local(key_of(name))) is not None:
+                self.share(record)
+                lost += 1
         if lost and self.remote is not None and self.shared.takes:
-            say_aside(f"{count(len(lost), 'answer')} that the remote lacked lie there now.")
+            say_aside(f"{count(lost, 'answer')} that the remote lacked lie there now.")
 
     def drop(self, key: str) -> None:
         """Throw a kept answer away: it moves to quarantine, and exactly this record is never used again.
