@@ -69,10 +69,10 @@ def drop(key: str, *, yes: bool = False) -> None:
         costs = "runs the program" if record.is_computed else "costs a request"
         print(f"  nothing was dropped: `make drop KEY={key} ARGS=--yes` does it; asking again {costs}.")
         return
-    store.drop(key)
     attempts = Attempts(ledger_anywhere(api).objects, "drop", api.max_attempts)
-    if attempts.latest(key).number >= 0:
+    if attempts.latest(key).number >= 0:  # first, since a remote may refuse it
         attempts.release(key)
+    store.drop(key)
     kind = "" if record.is_computed else "online "
     print(
         f"  dropped: it lies in quarantine/ and is not used; the next {kind}run of its stage asks its question again.\n"

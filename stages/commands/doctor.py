@@ -9,11 +9,10 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from stages.configuration.compose import applied_experiment, compose, describe, next_params, present
 from stages.errors import ConfigurationError, PipelineError, count
-from stages.io.bucket_store import BucketStore, open_remote
+from stages.io.bucket_store import open_remote
 from stages.io.content import LOCK
 from stages.io.dvc_state import require_own_site_cache, require_whole_rwlock
 from stages.io.workspace import default_remote, git, main_root, store_root
@@ -25,7 +24,6 @@ from stages.runs.evidence import findings, read_run
 
 OLDEST_PYTHON = (3, 11)
 ROOM_BYTES = 1_000_000_000
-FIRST_ANSWER_SEC = 5.0
 ARTIFACTS = Path("artifacts")
 
 
@@ -75,9 +73,7 @@ def remote() -> str:
     named = default_remote()
     if named is None:
         return "none set: data, runs and answers stay on this machine (`dvc remote add -d`)"
-    objects = open_remote(named)
-    if isinstance(objects, BucketStore):
-        _require_bucket(objects)
+    open_remote(named)
     return f"{named.name} at {named.url} answers"
 
 
@@ -164,18 +160,6 @@ def _study() -> Study:
     if present() is None:
         raise ConfigurationError("params.yaml is missing: `make params` composes it from conf/.")
     return Study.parse(next_params())
-
-
-def _require_bucket(objects: BucketStore) -> None:
-    from fsspec.asyn import sync
-
-    fs: Any = objects.fs
-    bucket = objects.root.split("/", 1)[0]
-    try:
-        sync(fs.loop, fs._call, "GET", "b/{}/o", bucket, maxResults=1, timeout=FIRST_ANSWER_SEC)
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigurationError(f"bucket {bucket} does not answer ({reason}): check name and login.") from None
 
 
 def _present_part(folder: Path) -> Path:

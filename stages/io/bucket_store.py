@@ -4,24 +4,23 @@ Under the precondition that an object must not exist yet, a bucket creates it at
 unknown who created it: the object is read back, and it is ours if it holds our bytes. So the content of whatever must
 be exclusive includes a nonce.
 
-*Errors*: `StoreUnreachable` within seconds when the remote does not answer; `ConfigurationError` for a remote of
-another kind.
+*Errors*: `StoreUnreachable` within seconds when the remote does not answer; `StoreRefused` where it refuses the login
+or has no such bucket; `ConfigurationError` for a remote of another kind.
 *Source*: Cloud Storage, request preconditions (`ifGenerationMatch=0`); gcsfs 2026.10 `mode="create"`.
 """
 
 import asyncio
 import json
-import os
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from stages.errors import BudgetStop, ConfigurationError
+from stages.errors import BudgetStop, ConfigurationError, PipelineError
 from stages.io.dvc_internals import gcs_arguments
-from stages.io.object_store import LocalStore, ObjectStore, StoreUnreachable
-from stages.io.reaching import FIRST_ANSWER_SEC, GOOGLE, connect
+from stages.io.object_store import LocalStore, ObjectStore, StoreRefused, StoreUnreachable
+from stages.io.reaching import FIRST_ANSWER_SEC, GOOGLE, any_object_of, connect, logged_in, refusal, require_welcome
 from stages.io.terminal import say_aside
 from stages.io.workspace import Remote, default_remote
 from stages.params.api import ApiParams
@@ -76,8 +75,8 @@ class BucketStore:
             self._do(self.fs._pipe_file, path, content, mode="create")
         except (StoreUnreachable, FileExistsError) as error:
             return self._is_ours(name, content, error)
-        except FileNotFoundError as error:
-            raise StoreUnreachable(f"there is no bucket for {self.root}") from error
+        except FileNotFoundError:
+            raise _no_bucket(f"gs://{self.root}") from None
         return True
 
     def swap(self, name: str, old: bytes, new: bytes) -> bool:
@@ -139,10 +138,24 @@ class BucketStore:
         except (FileNotFoundError, FileExistsError):
             self.patience_sec = OPERATION_SEC
             raise
+        except TimeoutError as error:
+            raise StoreUnreachable(f"{self.endpoint} gives no answer within {self.patience_sec:g} s") from error
         except Exception as error:
-            raise StoreUnreachable(f"{self.endpoint} fails ({type(error).__name__}: {error})") from error
+            raise _failure(f"gs://{self.root}", error) from error
         self.patience_sec = OPERATION_SEC
         return done
+
+
+def _no_bucket(uri: str) -> StoreRefused:
+    bucket = uri.split("/")[2]
+    return StoreRefused(f"there is no bucket {bucket!r}: correct the url of DVC's default remote.")
+
+
+def _failure(uri: str, error: Exception) -> PipelineError:
+    """What a failing operation on a bucket is, in a sentence."""
+    if refused := refusal(uri, error):
+        return StoreRefused(refused)
+    return StoreUnreachable(f"{uri} fails ({type(error).__name__}: {' '.join(str(error).split())})")
 
 
 def open_remote(remote: Remote) -> ObjectStore:
@@ -157,9 +170,16 @@ def open_remote(remote: Remote) -> ObjectStore:
         )
     endpoint = remote.options.get("endpointurl") or GOOGLE
     _require_answer(endpoint)
-    bucket = BucketStore(_file_system(remote), remote.url.split("://", 1)[1].rstrip("/") + "/forecasts", endpoint)
-    bucket.names("budget/limits")  # a remote that accepts connections but never answers fails here
-    return bucket
+    try:  # once without the client, which would repeat for half a minute what a bucket refuses
+        filesystem, headers = logged_in(lambda: _file_system(remote))
+        require_welcome(any_object_of(filesystem, remote.url.split("/")[2], headers), remote.url)
+    except FileNotFoundError:
+        raise _no_bucket(remote.url) from None
+    except PipelineError as error:
+        raise StoreRefused(str(error)) from None
+    except Exception as error:
+        raise _failure(remote.url, error) from error
+    return BucketStore(filesystem, remote.url.split("://", 1)[1].rstrip("/") + "/forecasts", endpoint)
 
 
 def needs_network(remote: Remote) -> bool:
@@ -183,7 +203,6 @@ def _open_folder(remote: Remote) -> LocalStore:
 
 def _file_system(remote: Remote) -> Any:
     """A gcsfs file system that reads the remote's options as DVC does."""
-    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else every bucket costs a minute
     from gcsfs import GCSFileSystem
 
     arguments = gcs_arguments(remote.url, remote.options)
@@ -197,11 +216,14 @@ def shared_store(api: ApiParams) -> ObjectStore | None:
         return None
     try:
         return open_remote(remote)
-    except StoreUnreachable as error:
-        failure = f"DVC's default remote {remote.name!r} is down: {error}"
-        if api.remote_down == "stop" or (api.scope == "remote" and api.mode == "online"):
+    except (StoreUnreachable, StoreRefused) as error:
+        needed = api.remote_down == "stop" or (api.scope == "remote" and api.mode == "online")
+        if needed and isinstance(error, StoreRefused):
+            raise
+        down = f"DVC's default remote {remote.name!r} is down: {error}".rstrip(".")
+        if needed:
             raise BudgetStop(
-                f"{failure}. Run again when it answers; api.remote_down stop or api.scope remote requires it."
+                f"{down}. Run again when it answers; api.remote_down stop or api.scope remote requires it."
             ) from None
-        say_aside(f"{failure}; this run continues with the local answers.")
+        say_aside(f"{down}; this run continues with the local answers.")
         return None

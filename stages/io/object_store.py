@@ -31,6 +31,10 @@ class StoreUnreachable(BudgetStop, OSError):
     """An object store does not answer, or its answer is invalid. The operation may or may not have happened."""
 
 
+class StoreRefused(ConfigurationError):
+    """An object store is not there, or does not let this login do it: it did not happen, nor will it by waiting."""
+
+
 class ObjectStore(Protocol):
     """A flat set of small files with names like `budget/days/2026-11-22/0000-0.json`."""
 

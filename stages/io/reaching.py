@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +38,6 @@ def open_uri(uri: str, base: Path, param: str = SOURCE) -> "tuple[fsspec.Abstrac
     A path without protocol is relative to `base`, or to home after a ~.
     """
     fsspec = _fsspec()
-    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it logs a traceback for errors that are explained here
     with explain_errors(uri, param):
         filesystem, path = fsspec.url_to_fs(uri if "://" in uri else str(base / Path(uri).expanduser()))
         return filesystem, path
@@ -49,6 +48,7 @@ def _fsspec() -> Any:
     import fsspec
 
     os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else every bucket costs a minute to open
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it prints a traceback for what we explain in a sentence
     return fsspec
 
 
@@ -81,26 +81,33 @@ def preflight(uri: str, param: str = SOURCE) -> None:
     bucket, _, name = uri.removeprefix("gs://").partition("/")
     with explain_errors(uri, param):
         connect(os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE)
-        base, headers = _logged_in(bucket, param)
-        objects = f"{base}b/{bucket}/o"
-        any_object = f"{objects}?maxResults=1"
-        answer = _ask(any_object if "{" in name else f"{objects}/{quote(name, safe='')}", headers)
+        try:
+            filesystem, headers = logged_in(lambda: open_uri(f"gs://{bucket}", Path(), param)[0])
+        except TimeoutError:
+            raise ConfigurationError(
+                f"the login to bucket {bucket!r} did not succeed within {LOGIN_SEC:g} s: {LOGIN}; for a public bucket "
+                "set FSSPEC_GS_TOKEN=anon."
+            ) from None
+        one = f"{filesystem.base}b/{bucket}/o/{quote(name, safe='')}"
+        answer = any_object_of(filesystem, bucket, headers) if "{" in name else _ask(one, headers)
         if answer.status_code == NOT_FOUND:  # a missing object is reported by its reader
-            answer = _ask(any_object, headers)  # a listing needs fewer rights than the bucket's metadata
-        _require_welcome(answer, uri)
+            answer = any_object_of(filesystem, bucket, headers)
+        require_welcome(answer, uri)
 
 
-def _logged_in(bucket: str, param: str) -> tuple[str, dict[str, str]]:
-    """The address of the service and the headers of a login, within `LOGIN_SEC`: some logins wait for minutes."""
-    found: Future[tuple[str, dict[str, str]]] = Future()
+def logged_in(open_filesystem: Callable[[], Any]) -> tuple[Any, dict[str, str]]:
+    """A bucket's file system and the headers of its login. Some logins would wait for minutes, so time is limited.
+
+    *Errors*: `TimeoutError` after `LOGIN_SEC`, else what the login raises.
+    """
+    found: Future[tuple[Any, dict[str, str]]] = Future()
     _fsspec().get_filesystem_class("gs")  # imported before the time limit starts
 
     def log_in() -> None:
         try:
-            filesystem, _ = open_uri(f"gs://{bucket}", Path(), param)
-            headers: dict[str, str] = {}
+            filesystem, headers = open_filesystem(), dict[str, str]()
             filesystem.credentials.apply(headers)
-            found.set_result((filesystem.base, headers))
+            found.set_result((filesystem, headers))
         except Exception as error:
             found.set_exception(error)
 
@@ -108,10 +115,12 @@ def _logged_in(bucket: str, param: str) -> tuple[str, dict[str, str]]:
     try:
         return found.result(LOGIN_SEC)
     except TimeoutError:
-        raise ConfigurationError(
-            f"the login to bucket {bucket!r} did not succeed within {LOGIN_SEC:g} s: {LOGIN}; for a public bucket set "
-            "FSSPEC_GS_TOKEN=anon."
-        ) from None
+        raise TimeoutError(f"the login did not succeed within {LOGIN_SEC:g} s: {LOGIN}") from None
+
+
+def any_object_of(filesystem: Any, bucket: str, headers: dict[str, str]) -> "httpx.Response":
+    """A list of one object, asked once: who may use objects may list them, but not look at their bucket."""
+    return _ask(f"{filesystem.base}b/{bucket}/o?maxResults=1", headers)
 
 
 def _ask(url: str, headers: dict[str, str]) -> "httpx.Response":
@@ -120,7 +129,8 @@ def _ask(url: str, headers: dict[str, str]) -> "httpx.Response":
     return httpx.get(url, headers=headers, timeout=FIRST_ANSWER_SEC)
 
 
-def _require_welcome(answer: "httpx.Response", uri: str) -> None:
+def require_welcome(answer: "httpx.Response", uri: str) -> None:
+    """*Errors*: `FileNotFoundError`, `PermissionError`, `ConfigurationError` for a login that fails, else `OSError`."""
     status, words = answer.status_code, f"HTTP {answer.status_code}"
     if status == NOT_FOUND:
         raise FileNotFoundError(uri)
@@ -149,14 +159,22 @@ def _sentence(uri: str, error: Exception, param: str) -> PipelineError:
         bucket = uri.removeprefix("gs://").split("/", 1)[0]
         where = f" (does bucket {bucket!r} exist?)" if uri.startswith("gs://") else ""
         return DataContractError(f"{uri} does not exist{where}: correct {param}, or restore the file.")
-    if _is_forbidden(error, words):
-        return ConfigurationError(f"{uri} may not be used with the present credentials ({words}): {LOGIN}.")
-    if _is_login(error):
-        return ConfigurationError(f"the credentials for {uri} do not work ({words}): {LOGIN}.")
+    if refused := refusal(uri, error):
+        return ConfigurationError(refused)
     if isinstance(error, ImportError | ValueError):
         return ConfigurationError(f"{uri} cannot be opened ({words}): correct {param}.")
     reason = words or type(error).__name__
     return ConfigurationError(f"{uri} does not answer ({reason}): check the network, then run again.")
+
+
+def refusal(uri: str, error: Exception) -> str | None:
+    """A sentence where the login is the cause, and not the network; else None."""
+    words = " ".join(str(error).split())
+    if _is_forbidden(error, words):
+        return f"{uri} may not be used with the present credentials ({words}): {LOGIN}."
+    if _is_login(error):
+        return f"the credentials for {uri} do not work ({words}): {LOGIN}."
+    return None
 
 
 def _is_forbidden(error: Exception, words: str) -> bool:

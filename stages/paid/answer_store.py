@@ -157,17 +157,34 @@ class AnswerStore:
                 self.local.replace(SHARED_WITH, address)
 
     def mend_remote(self) -> Iterator[str]:
-        """Read every remote record, mend damaged ones, and yield the keys without a sound record on either side."""
-        for key in self.shared.damaged():
+        """Read every remote record, mend damaged ones, and yield the keys without a sound record on either side.
+
+        Records that the remote lost are shared again.
+        """
+        there = self.shared.names()
+        for key in self.shared.damaged(there):
             record = self._local(key)
             if record is None:
                 yield key
             else:
                 self.share(record)
+        lost = 0
+        for name in self.names():
+            if name not in there and (record := self._local(key_of(name))) is not None:
+                self.share(record)
+                lost += 1
+        if lost and self.remote is not None and self.shared.takes:
+            say_aside(f"{count(lost, 'answer')} that the remote lacked lie there now.")
 
     def drop(self, key: str) -> None:
-        """Move a kept answer to quarantine and never use this record again."""
-        self.dropped.note(key, self.local.read(path_of(key)) or b"")
+        """Move a kept answer to quarantine and never use this record again.
+
+        The remote may hold it in other bytes, with what a later version of this program adds.
+        """
+        name, same = path_of(key), self.shared.get([key]).get(key) == self._local(key)
+        there = self.shared.read([name]).values() if same else ()
+        for content in (self.local.read(name) or b"", *there):
+            self.dropped.note(key, content)
         self.quarantine(key)
 
     def damaged(self) -> Iterator[tuple[str, str]]:

@@ -136,6 +136,13 @@ def _store_elsewhere(known: dict[str, str], objects: ObjectStore) -> str:
 
 
 def _ledger_elsewhere(known: dict[str, str], objects: ObjectStore) -> str:
+    if objects.address in known.values():
+        return (
+            f"the requests of this repository were counted at {objects.address}, and that ledger is no longer there "
+            "(was the bucket deleted, or made anew?): nothing is asked, because the day's limit would begin again at "
+            "zero. Restore it, or run `make new-store` to count there from now on and `make verify` to share answers "
+            "again."
+        )
     return (
         f"the requests of this repository are counted at {_each(known.values())}, but api.scope remote would now count "
         f"at {objects.address}, which is another ledger or none: nothing is asked, because the day's limit would begin "

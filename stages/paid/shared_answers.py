@@ -16,6 +16,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
@@ -86,13 +87,17 @@ class SharedAnswers:
         """The keys whose record was ever damaged, mended or not."""
         return sorted({match[1] for match in map(SET_ASIDE.match, self._names("quarantine")) if match})
 
-    def damaged(self) -> Iterator[str]:
-        """The key of every damaged record; reads all records."""
-        for folder in self._names(""):
-            if len(folder) == 2:
-                for name, content in self.read(records_in(folder, self._names(folder))).items():
-                    if content not in self.dropped and self._sound(name, content) is None:
-                        yield key_of(name)
+    def names(self) -> set[str]:
+        """Where its records lie."""
+        folders = (folder for folder in self._names("") if len(folder) == 2)
+        return {name for folder in folders for name in records_in(folder, self._names(folder))}
+
+    def damaged(self, names: Iterable[str]) -> Iterator[str]:
+        """The key of every damaged record among these; reads all."""
+        for _, of_folder in groupby(sorted(names), key=lambda name: name[:2]):
+            for name, content in self.read(list(of_folder)).items():
+                if content not in self.dropped and self._sound(name, content) is None:
+                    yield key_of(name)
 
     def _names(self, folder: str) -> list[str]:
         nothing: list[str] = []

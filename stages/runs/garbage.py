@@ -17,9 +17,10 @@ from stages.errors import ConfigurationError
 from stages.io.content import file_hash
 from stages.io.partitions import MANIFEST, OBJECT, PARAM
 from stages.io.reaching import explain_errors, open_uri
+from stages.io.settings import PARAMS
 from stages.io.workspace import cached
 from stages.runs.evidence import Run
-from stages.runs.past_runs import present_run, recorded_runs
+from stages.runs.past_runs import all_runs, present_run
 
 OLDEST_RUN = timedelta(days=7)
 ARTIFACTS = Path("artifacts")
@@ -56,7 +57,7 @@ def _named_here() -> Iterator[str]:
 
 def _named_by_runs() -> Iterator[str]:
     gone = 0
-    for run in (*present_run(), *recorded_runs()):
+    for run in (*present_run(), *all_runs()):
         for digest in _folders(run):
             try:
                 for one in json.loads(_cached(digest)):
@@ -72,11 +73,13 @@ def _named_by_runs() -> Iterator[str]:
 
 
 def _folders(run: Run) -> Iterator[str]:
-    """Digests of the folders in which a run with a bucket recorded its manifests."""
-    if not run.params.get("storage", {}).get("root"):
-        return
-    for stage in run.stages.values():
-        for out in stage.get("outs", []):
+    """Digests of the folders in which a run with a bucket recorded its manifests.
+
+    Where they lay is what its stages recorded: other params may have been committed beside them.
+    """
+    for name, stage in run.stages.items():
+        storage = stage.get("params", {}).get(str(PARAMS), {}).get("storage") or {}
+        for out in run.listed(name, "outs") if storage.get("root") else ():
             if str(out["md5"]).endswith(".dir") and out["path"].endswith(FOLDERS):
                 yield str(out["md5"])
 

@@ -79,6 +79,11 @@ def log_present_run() -> None:
 
 def recorded_runs() -> Iterator[Run]:
     """Every different run of this pipeline that a commit of any branch, tag or experiment records, oldest first."""
+    return (run for run in all_runs() if names_trials(run.params))
+
+
+def all_runs() -> Iterator[Run]:
+    """The same with runs beside whose lock stands no params.yaml of this pipeline that can be read."""
     require_whole_history()
     seen = set()
     for commit in reversed(git("rev-list", "--all", "--full-history", "--", str(LOCK)).split()):
@@ -87,9 +92,7 @@ def recorded_runs() -> Iterator[Run]:
         if len(blobs) == 2 and blobs not in seen:
             seen.add(blobs)
             params, lock = (git("cat-file", "blob", blob) for blob in blobs)
-            run = Run(sections_in(params), parse_run("", lock).stages)
-            if names_trials(run.params):
-                yield run
+            yield Run(sections_in(params), parse_run("", lock).stages)
 
 
 def entries_of(runs: Iterable[Run]) -> RecordedEntries:

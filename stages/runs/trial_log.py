@@ -73,7 +73,7 @@ class TrialLog:
         try:
             there = {f"{FOLDER}/{name}" for name in self.remote.names(FOLDER)}
             fetched = self.remote.read_many(sorted(there - here.keys()))
-        except OSError as error:
+        except (OSError, PipelineError) as error:
             self._lost(error)
             return
         for name, content in fetched.items():

@@ -51,8 +51,13 @@ def there() -> set[str]:
     return {f"gs://{name}" for name in files.find(ROOT)}
 
 
-def recorded(project, part: Partition, out: Path = BARS, below: str = "") -> Path:
-    """Commit a run whose only manifest names this partition, as DVC would; where its manifest lies in the cache."""
+def recorded(
+    project, part: Partition, out: Path = BARS, below: str = "", *, stated: str | None = ROOT, at_run: str | None = ROOT
+) -> Path:
+    """Commit a run whose only manifest names this partition, as DVC would; where its manifest lies in the cache.
+
+    `stated` is the root in params.yaml beside the lock, `at_run` that of the run.
+    """
     with staged(out / below, StorageParams(root=ROOT)) as stage:
         stage.keep([part])
     digests = []
@@ -67,8 +72,9 @@ def recorded(project, part: Partition, out: Path = BARS, below: str = "") -> Pat
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     facts = {"path": str(out), "md5": digests[1], "nfiles": 2 if below else 1}
-    (project.path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"check_data": {"outs": [facts]}}}))
-    (project.path / "params.yaml").write_text(yaml.safe_dump(project.params() | {"storage": {"root": ROOT}}))
+    stage = {"params": {"params.yaml": {"storage": {"root": at_run}}}, "outs": [facts]}
+    (project.path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"check_data": stage}}))
+    (project.path / "params.yaml").write_text(yaml.safe_dump(project.params() | {"storage": {"root": stated}}))
     project.commit()
     return project.path / ".dvc/cache/files/md5" / digests[0][:2] / digests[0][2:]
 
@@ -105,6 +111,35 @@ def test_what_a_sealed_span_names_is_needed(project, bucket: str, out: str, belo
     written(1)
     assert "needed=1 garbage=1 deleted=1" in project.run("collect-partitions", "--delete")
     assert there() == {sealed.uri}
+
+
+def test_what_a_run_wrote_is_needed_under_whatever_params_were_committed_beside_it(project, bucket: str):
+    """Run with a bucket, then `storage.root: null` in conf/, then committed; the next run states the bucket again."""
+    ran, later = written(0), written(1)
+    recorded(project, ran, stated=None)
+    recorded(project, later)
+    shutil.rmtree(BARS)
+    written(2)
+    assert "needed=2 garbage=1 deleted=1" in project.run("collect-partitions", "--delete")
+    assert there() == {ran.uri, later.uri}
+
+
+def test_a_run_without_a_bucket_names_nothing_though_a_bucket_is_stated_beside_it(project, bucket: str):
+    """Its tables are files, which DVC's cache may lack: nothing is out of reach."""
+    recorded(project, written(0), at_run=None).unlink()
+    recorded(project, written(1))
+    assert "needed=1 garbage=1" in project.run("collect-partitions")
+
+
+def test_what_a_run_wrote_is_needed_also_where_a_merge_tore_the_params_beside_it(project, bucket: str):
+    params = project.path / "params.yaml"
+    sound = params.read_text()
+    recorded(project, written(0))
+    params.write_text("<<<<<<< HEAD\n: [")
+    project.git("commit", "-q", "-a", "--amend", "-m", "a merge")
+    params.write_text(sound)
+    recorded(project, written(1))
+    assert "needed=2 garbage=0" in project.run("collect-partitions")
 
 
 def test_what_a_run_in_progress_may_have_written_is_kept(project, three, monkeypatch: pytest.MonkeyPatch):

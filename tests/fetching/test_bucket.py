@@ -305,15 +305,19 @@ def test_who_is_not_let_in_is_told_why_and_what_to_do(
     assert re.search(words, complaint())
 
 
+def revoked_key(refusing: str) -> dict[str, str]:
+    """A key of a service account, with which no login succeeds there."""
+    secret = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return {"type": "service_account", "client_email": "x@y.z", "private_key": pem, "token_uri": f"{refusing}/token"}
+
+
 @pytest.mark.parametrize("refusing", [Refusing], indirect=True)
 def test_a_key_that_was_revoked_is_told_as_such(
     refusing: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client would try such a key for half a minute, and then call it a bucket that does not answer."""
-    secret = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    key = {"type": "service_account", "client_email": "x@y.z", "private_key": pem, "token_uri": f"{refusing}/token"}
-    speak_to(refusing, monkeypatch, token=key)
+    speak_to(refusing, monkeypatch, token=revoked_key(refusing))
     assert re.search("the credentials for gs://.*gcloud auth", complaint())
 
 

@@ -1,5 +1,6 @@
 """Places: a name is created once, whole, by one writer; on a disk and on a Cloud Storage server."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -8,13 +9,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from stages.errors import ConfigurationError
-from stages.io import bucket_store
+from stages.io import reaching
 from stages.io.bucket_store import BucketStore, open_remote
-from stages.io.object_store import LocalStore, ObjectStore, StoreUnreachable
+from stages.io.object_store import LocalStore, ObjectStore, StoreRefused, StoreUnreachable
 from stages.io.workspace import Remote
+from tests.fetching.test_bucket import Refusing, Unauthorized, revoked_key
+from tests.fetching.test_bucket import refusing as refusing
 from tests.support.gcs_server import BUCKET, free_port, gcs_server
 
 
@@ -125,18 +129,61 @@ def test_an_endpoint_that_is_no_address_is_told(endpoint: str):
 
 
 def test_a_remote_that_takes_calls_and_says_nothing_is_told_soon_too(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(bucket_store, "FIRST_ANSWER_SEC", 0.2)
-    told = pytest.raises(StoreUnreachable, match=r"http://127.0.0.1:\d+ fails \(FSTimeoutError")
+    monkeypatch.setattr(reaching, "FIRST_ANSWER_SEC", 0.2)
+    told = pytest.raises(StoreUnreachable, match=r"gs://team/dvc fails \(ReadTimeout")
     with socket.create_server(("127.0.0.1", 0)) as silent, told:
         open_remote(remote_at(f"http://127.0.0.1:{silent.getsockname()[1]}"))
 
 
 def test_a_missing_bucket_is_told(gcs: str):
     options = {"endpointurl": gcs, "allow_anonymous_login": True, "projectname": "test"}
-    objects = open_remote(Remote(name="team", url="gs://nowhere/dvc", options=options))
-    assert isinstance(objects, BucketStore)
-    with pytest.raises(StoreUnreachable):
-        objects.create("reservation", b"x")
+    with pytest.raises(StoreRefused, match="there is no bucket 'nowhere': correct the url"):
+        open_remote(Remote(name="team", url="gs://nowhere/dvc", options=options))
+
+
+def test_a_bucket_that_was_deleted_meanwhile_is_told(tmp_path: Path):
+    with gcs_server(tmp_path / "log") as url:
+        objects = open_remote(remote_at(url))
+        httpx.delete(f"{url}/storage/v1/b/{BUCKET}").raise_for_status()
+        with pytest.raises(StoreRefused, match=f"there is no bucket '{BUCKET}'"):
+            objects.create("reservation", b"x")
+
+
+class ReadOnly(Refusing):
+    """Who may list and read, and not write."""
+
+    def do_GET(self) -> None:  # noqa: N802
+        self.answer(*(200, b'{"kind": "storage#objects"}') if "/o?" in self.path else (404, b"{}"))
+
+    def do_POST(self) -> None:  # noqa: N802
+        self.answer(403, b'{"error": {"code": 403, "message": "x@y.z does not have storage.objects.create access."}}')
+
+
+@pytest.mark.parametrize(
+    ("refusing", "told"),
+    [
+        (Refusing, "gs://team/dvc may not be used with the present credentials"),
+        (Unauthorized, "the credentials for gs://team/dvc do not work"),
+        (ReadOnly, r"may not be used with the present credentials \(Forbidden: .* x@y.z does not have storage.*create"),
+    ],
+    indirect=["refusing"],
+)
+def test_a_login_that_a_bucket_refuses_is_told_in_a_line_with_the_way_out(
+    refusing: str, told: str, caplog: pytest.LogCaptureFixture
+):
+    """Nothing is gained by waiting, so it is no `StoreUnreachable`. What the client logs is its traceback."""
+    with pytest.raises(StoreRefused, match=f"{told}.*: log in by `gcloud auth application-default login`") as caught:
+        open_remote(remote_at(refusing)).create("reservation", b"x")
+    assert (caught.value.exit_code, str(caught.value).count("\n"), caplog.text) == (5, 0, "")
+
+
+@pytest.mark.parametrize("refusing", [Refusing], indirect=True)
+def test_a_login_that_expired_is_told_as_such(refusing: str, tmp_path: Path):
+    """The client would repeat it for half a minute, and the store would seem not to answer."""
+    (tmp_path / "key.json").write_text(json.dumps(revoked_key(refusing)))
+    options = {"endpointurl": refusing, "credentialpath": str(tmp_path / "key.json"), "projectname": "test"}
+    with pytest.raises(StoreRefused, match=r"the credentials for gs://team/dvc do not work .*gcloud auth"):
+        open_remote(Remote(name="team", url=f"gs://{BUCKET}/dvc", options=options))
 
 
 def test_a_remote_of_another_kind_says_what_to_do():

@@ -239,6 +239,9 @@ def test_a_budget_of_all_machines_is_not_counted_anew_on_another_remote(
         shared(tmp_path / "second")
     begin_here(api(scope="remote"))
     assert shared(tmp_path / "second").ledger.objects.address == f"{tmp_path}/second/forecasts"
+    shutil.rmtree(tmp_path / "second/forecasts")
+    with pytest.raises(ConfigurationError, match=f"at {tmp_path}/second/forecasts, and that ledger is no longer there"):
+        shared(tmp_path / "second")
 
 
 class TestMoving:

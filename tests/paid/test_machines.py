@@ -120,6 +120,34 @@ def test_verify_reads_the_remote_mends_it_and_names_what_is_sound_nowhere(
     assert all(checked(key, remote.read(path_of(key)) or b"") for key in keys)
 
 
+def lose(remote: ObjectStore, name: str) -> None:
+    """Delete an object of a remote."""
+    if isinstance(remote, BucketStore):
+        remote.fs.rm(f"{remote.root}/{name}")
+    else:
+        assert isinstance(remote, LocalStore)
+        remote.at(name).unlink()
+
+
+def test_verify_gives_a_remote_what_it_lost(
+    machines: list[ContextFactory], server: TimeGPTServer, remote: ObjectStore, capsys: pytest.CaptureFixture[str]
+):
+    """A bucket that was deleted, and made again under its name: no colleague has to buy what is here."""
+    a, b = machines
+    wanted = questions(["AAA", "BBB"], range(2))
+    a.backend().answer(wanted)
+    for answer in wanted:
+        lose(remote, path_of(answer.question.key))
+    with pytest.raises(BudgetStop, match="4 of 4 questions have no stored answer"):
+        b.backend(mode="offline").answer(wanted)
+    assert list(a.context().store.mend_remote()) == []
+    assert "4 answers that the remote lacked lie there now" in capsys.readouterr().err
+    assert len(b.backend(mode="offline").answer(wanted)) == 4
+    assert list(a.context().store.mend_remote()) == []
+    assert "lacked" not in capsys.readouterr().err
+    assert server.sent == 2
+
+
 def test_the_price_counts_a_damaged_answer_of_the_remote_as_unanswered(
     machines: list[ContextFactory], server: TimeGPTServer, remote: ObjectStore
 ):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.io.object_store import LocalStore, StoreUnreachable
+from stages.io.object_store import LocalStore, StoreRefused, StoreUnreachable
 from stages.runs.trial_log import TrialLog
 from stages.trading.trials import Entry
 from tests.support.crowd import CONTEXT, append
@@ -124,17 +124,24 @@ def test_a_damaged_entry_is_never_shared_and_comes_back_from_the_remote(tmp_path
 
 
 class Gone(LocalStore):
-    """A remote that does not answer."""
+    """A remote that fails so."""
+
+    def __init__(self, root: Path, failure: Exception) -> None:
+        super().__init__(root)
+        self.failure = failure
 
     def create(self, name: str, content: bytes) -> bool:
-        raise StoreUnreachable("nobody answers")
+        raise self.failure
 
     def names(self, folder: str) -> list[str]:
-        raise StoreUnreachable("nobody answers")
+        raise self.failure
 
 
-def test_a_remote_that_is_down_stops_nobody_and_loses_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    log = TrialLog(LocalStore(tmp_path / "here"), Gone(tmp_path / "shared"))
+@pytest.mark.parametrize("failure", [StoreUnreachable("nobody answers"), StoreRefused("log in")])
+def test_a_remote_that_is_down_stops_nobody_and_loses_nothing(
+    failure: Exception, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    log = TrialLog(LocalStore(tmp_path / "here"), Gone(tmp_path / "shared", failure))
     assert log.add(entry("a"))
     log.exchange()
     assert log.entries() == [entry("a")]
