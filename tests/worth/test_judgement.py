@@ -30,6 +30,7 @@ def test_the_verdict_is_that_of_the_primary_days_and_counts_their_calls():
     assert document["decided_on"] == str(primary["session"][alone.days - 1])
     assert document["calls"] == 4 * alone.days
     assert document["calls_a_session"] == 4
+    assert document["step"] == 5, "as `make study` does without STEP"
     assert document["horizon_min"] == 10
     assert document["free_weights"] == {"har": 0.75, "ewma_fhs": 0.25}
 
