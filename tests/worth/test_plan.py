@@ -81,6 +81,16 @@ def test_sessions_with_few_questions_calibrate_later_and_those_with_few_symbols_
     assert evidence_sessions(study, halves)[:3] == [SESSIONS[5], SESSIONS[7], SESSIONS[8]]
 
 
+def test_a_session_is_calibrated_from_exactly_as_many_outcomes_as_are_needed():
+    """Forty: with 39 in the first session the second one has too few, and one outcome is enough to be calibrated."""
+    money = study_with(worth__decide_by="money", worth__notional=1e4)
+    assert evidence_sessions(money, asked((39, 3), (1, 1), (1, 1)))[:2] == SESSIONS[2:4]
+    assert evidence_sessions(money, asked((40, 3), (1, 1), (1, 1)))[:2] == SESSIONS[1:3]
+    windowed = study_with(calibration__window_sessions=4)  # the first session is not yet left behind after four
+    assert evidence_sessions(windowed, asked(*[(10, 3)] * 4, (12, 3)))[0] == SESSIONS[4]
+    assert evidence_sessions(windowed, asked(*[(10, 3)] * 3, (9, 3), (12, 3)))[0] == SESSIONS[5]
+
+
 def test_outcomes_that_left_the_window_calibrate_nothing():
     study = study_with(calibration__window_sessions=4)  # of 12 outcomes each: 48
     few = asked(*[(12, 3)] * 5, *[(4, 1)] * 3)
