@@ -92,6 +92,14 @@ def test_what_is_still_to_come_is_what_follows_the_days_so_far():
     assert more_sessions(x, terms(planned_sessions=12)) == (None, None)
     # days that are all alike go on all alike
     assert more_sessions(np.full(12, 0.03), TERMS) == (19 - 12 + _later(np.full(40, 0.03)),) * 2
+    assert more_sessions(np.full(2, 0.03), TERMS) == (19 - 2 + _later(np.full(40, 0.03)),) * 2
+
+
+@pytest.mark.parametrize("so_far", [[], [0.01]])
+def test_before_the_second_day_the_planned_deviation_counts(so_far, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(price_of_evidence, "_noise", lambda days: np.ones((PATHS, days)))
+    path = np.array([*so_far, *[sum(so_far) + SD] * 40])
+    assert more_sessions(np.array(so_far), TERMS) == (judge(path, TERMS).days - len(so_far),) * 2
 
 
 def test_the_quartiles_are_the_days_of_the_first_and_the_third_of_four_paths(monkeypatch: pytest.MonkeyPatch):
