@@ -178,8 +178,9 @@ def test_overfitting_agrees_with_ffn_and_purgedcv(made, skill, blocks, ffn, purg
 def test_overfitting_is_the_same_in_small_pieces(monkeypatch):
     daily = luck(4, 60, 9)
     whole = overfitting_probability(daily, 8)
-    monkeypatch.setattr(multiplicity, "FIGURES_AT_ONCE", 20)
-    assert overfitting_probability(daily, 8) == whole
+    for figures in (20, 5):  # fewer than variants
+        monkeypatch.setattr(multiplicity, "FIGURES_AT_ONCE", figures)
+        assert overfitting_probability(daily, 8) == whole
 
 
 def test_figures_of_many_variants_are_the_same_in_small_pieces(monkeypatch):
