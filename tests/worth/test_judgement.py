@@ -142,6 +142,14 @@ def test_where_nothing_was_asked_yet_a_session_has_no_calls():
     assert judge_worth(study_with(), "w1", none)[0]["calls_a_session"] == 0
 
 
+def test_days_without_a_call_have_no_money_a_call():
+    sides = sides_of(10)
+    none = sides.money.calls.with_columns(calls=pl.lit(0), tokens=pl.lit(0))
+    priced = study_with(worth__notional=1e4, worth__price_per_million_tokens=1.0)
+    money = judge_worth(priced, "w1", replace(sides, money=replace(sides.money, calls=none)))[0]["money"]
+    assert [money[name] for name in ("bp_a_call", "price_per_call", "break_even")] == [None, None, None]
+
+
 def test_the_calls_so_far_are_also_those_of_sessions_that_are_no_evidence():
     """Four calls on each of forty sessions: ten that calibrate, or all of them in the training, are paid too."""
     sides = sides_of(calibrated_from=30)
