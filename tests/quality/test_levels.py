@@ -121,7 +121,7 @@ def test_a_split_is_told_also_where_no_other_symbol_tells_of_the_night() -> None
     others = delivery(seed=2).filter(~minutes(MONDAY, 0, 0))  # its first bar is not the open
     found = together(AAA=times(0.255, from_on(MONDAY)), BBB=others)
 
-    assert [one["kind"] for one in found["AAA"].levels] == ["split"]
+    assert [(one["kind"], one["split"]) for one in found["AAA"].levels] == [("split", "4:1")]
 
 
 @pytest.mark.parametrize("factor", [0.01, 100.0, 1e-4, 1e300, 64.0])
