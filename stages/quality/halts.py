@@ -44,7 +44,7 @@ def with_absences(bars: pl.DataFrame, halts: pl.DataFrame) -> pl.DataFrame:
     if halts.is_empty():
         return bars.with_columns(halted=pl.lit(value=False), absent_min=pl.col("gap_len"))
     marked = bars.with_columns(halted=inside(halts) & ~REAL)
-    in_halted_sessions = marked["session"].is_in(marked.filter("halted")["session"].unique().implode()).to_numpy()
+    in_halted_sessions = marked["session"].is_in(marked.filter("halted")["session"].implode()).to_numpy()
     so_far = pl.col("halted").cum_sum().over("session").cast(pl.Int32)
     at_last_bar = pl.when(REAL).then(so_far).forward_fill().over("session").fill_null(0)
     absent = marked["gap_len"].to_numpy().copy()

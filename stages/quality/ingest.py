@@ -277,7 +277,7 @@ def _tails(outside: pl.DataFrame, calendar: pl.DataFrame, sessions: pl.Series) -
 
 def _of_all_hours(outside: pl.DataFrame, calendar: pl.DataFrame, sessions: pl.Series) -> bool:
     """Whether most full sessions with a row have many outside regular hours; a single auction row does not count."""
-    present = calendar.filter(~pl.col("is_half"), pl.col("session").is_in(sessions.unique().implode()))
+    present = calendar.filter(~pl.col("is_half"), pl.col("session").is_in(sessions.implode()))
     full = present.select(date=pl.col("open_utc").dt.date())
     counts = outside["ts"].dt.date().rle().struct.unnest().select(date="value", n="len")  # rows are sorted
     many = full.join(counts, on="date", how="left")["n"].fill_null(0) >= ALL_HOURS_ROWS

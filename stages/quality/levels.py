@@ -239,7 +239,7 @@ class _Scan:
         """The others' median overnight move, if they had one."""
         nights = self.others.nights
         move = nights[day] if day < len(nights) else 0.0
-        return 0.0 if np.isnan(move) else float(np.clip(move, -MARKET_NIGHT_CAP, MARKET_NIGHT_CAP))
+        return float(np.clip(move, -MARKET_NIGHT_CAP, MARKET_NIGHT_CAP))
 
     def _usual(self) -> Floats:
         if self.usual is None:

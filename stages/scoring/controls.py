@@ -184,7 +184,7 @@ def _asked_once(forecasts: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
 
 def _closes(symbol: str, bars: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """The closes of one symbol that are looked up; others are not kept in memory."""
-    wanted = rows.filter(symbol=symbol)["bar_start"].unique()
+    wanted = rows.filter(symbol=symbol)["bar_start"]
     looked_up = bars.filter(pl.col("ts").is_in(wanted.implode()))
     return looked_up.select(pl.lit(symbol).alias("symbol"), bar_start="ts", answer="close")
 

@@ -134,7 +134,7 @@ def overfitting_probability(daily: Floats, blocks: int) -> float | None:
 
 def _distinct(daily: Floats) -> NDArray[np.int64]:
     """One variant's number of each distinct series, ordered by their days: what `np.unique` gives, without copies."""
-    order = np.lexsort(daily[::-1]) if len(daily) else np.arange(min(1, daily.shape[1]))
+    order = np.lexsort(daily[::-1]) if len(daily) else np.arange(daily.shape[1])
     new = np.ones(len(order), np.bool_)
     new[1:] = False
     for day in daily:

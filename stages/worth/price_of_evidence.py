@@ -82,11 +82,11 @@ def waits(sd: float, terms: Terms, advantages: Sequence[float] = ADVANTAGES) -> 
 def more_sessions(x: Floats, terms: Terms) -> tuple[int | None, int | None]:
     """Quartiles of the sessions until the verdict if days go on with the mean and deviation so far.
 
-    None beyond the plan. `x` are the days so far, without a verdict.
+    None beyond the plan. `x` are the days so far, without a verdict and no more than the plan.
     """
     x = np.asarray(x, np.float64)
     mean, sd = (x.mean(), x.std(ddof=1)) if len(x) > 1 else (x.sum(), terms.s0)
-    ahead = mean + sd * _noise(max(terms.planned_sessions - len(x), 0))
+    ahead = mean + sd * _noise(terms.planned_sessions - len(x))
     paths = np.concatenate([np.broadcast_to(x, (PATHS, len(x))), ahead], axis=-1)
     day, _ = _decided(paths, scales(paths, terms.s0), running_means(paths), terms)
     first, last = (_reached(day, share) for share in QUARTILES)

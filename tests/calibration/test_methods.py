@@ -419,6 +419,11 @@ def test_parts_follow_each_other_in_the_order_of_the_table_whatever_their_size(m
     assert pl.concat(parts).equals(Calibrated.of(calibration.whole.rows))
 
 
+def test_without_a_forecast_the_tables_are_empty():
+    whole = calibrate(daily([1.0]).clear(), CALIBRATION).whole
+    assert (Calibrated.of(whole.rows).height, Offsets.of(whole.offsets).height) == (0, 0)
+
+
 def test_every_method_that_params_may_name_exists():
     assert set(METHODS) == set(get_args(Method))
 

@@ -85,8 +85,8 @@ def test_a_single_value_is_its_own_mean():
     assert frame.select(trailing_mean("x", 3, 1)).to_series().to_list() == [None, 8.0, 8.0]
 
 
-def test_a_missing_minute_is_refused_because_lags_count_rows():
+def test_the_first_missing_minute_is_refused_because_lags_count_rows():
     calendar = made_calendar(2, n_bars=10)
-    holed = random_bars(calendar, 1).filter((pl.col("m") != 4) | (pl.col("session") != calendar["session"][1]))
+    holed = random_bars(calendar, 1).filter(~pl.col("m").is_in([4, 7]) | (pl.col("session") != calendar["session"][1]))
     with pytest.raises(DataContractError, match="2024-01-09 minute 5 does not follow"):
         with_minute_columns(holed)

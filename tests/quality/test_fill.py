@@ -92,6 +92,9 @@ def test_half_a_tick_beyond_the_range_is_rounding_and_a_whole_one_is_not() -> No
 
     exactly = delivery().with_columns(close=(pl.col("high") + 0.005).round(3))
     assert through_the_gate(exactly).days["PX2"].sum() == 0, "though sums of floats are a little off"
+    further = pl.when(minutes(TUESDAY, 0, 389)).then((pl.col("high") + 0.005001).round(6)).otherwise("close")
+    beyond = through_the_gate(delivery().with_columns(close=further))
+    assert day(beyond, TUESDAY)["PX2"] == 390, "by the last of six decimals"
 
 
 def scrambled_after(cut: int, seed: int) -> pl.DataFrame:

@@ -71,6 +71,7 @@ def test_a_new_source_is_shown_in_our_columns_with_its_own_stamps() -> None:
         ),
         (in_units_of(10**9), {"price_scale": 1e-9}),
         (in_units_of(100).with_columns(pl.col("close").cast(pl.Int32)), {"price_scale": 0.01}),
+        (delivery().with_columns(pl.col("open", "high", "low", "close") / 0.4), {"price_scale": 0.4}),
         (
             delivery().rename({"open": "Open_SYM", "close": "Close_SYM"}).with_columns(Open_AAPL=1.0),
             {"aliases": {"Open_{symbol}": "open", "Close_{symbol}": "close"}},
@@ -97,6 +98,7 @@ def test_a_new_source_is_shown_in_our_columns_with_its_own_stamps() -> None:
         "milliseconds of a local clock",
         "prices in units of 1e-9",
         "prices in cents",
+        "prices in units of 40 cents",
         "columns named for symbols",
         "unsorted",
         "rows twice",

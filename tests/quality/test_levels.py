@@ -117,6 +117,13 @@ def test_a_nights_move_that_fits_a_split_is_told_and_kept(factor: float) -> None
     assert checked.days["n_missing"].sum() == 0
 
 
+def test_a_split_is_told_also_where_no_other_symbol_tells_of_the_night() -> None:
+    others = delivery(seed=2).filter(~minutes(MONDAY, 0, 0))  # its first bar is not the open
+    found = together(AAA=times(0.255, from_on(MONDAY)), BBB=others)
+
+    assert [(one["kind"], one["split"]) for one in found["AAA"].levels] == [("split", "4:1")]
+
+
 @pytest.mark.parametrize("factor", [0.01, 100.0, 1e-4, 1e300, 64.0])
 def test_another_unit_overnight_fails_every_session_until_the_price_is_back(factor: float) -> None:
     checked = through_the_gate(times(factor, ts.dt.date().is_between(TUESDAY, WEDNESDAY)))

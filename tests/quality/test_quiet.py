@@ -104,6 +104,13 @@ def test_no_trade_in_the_first_minute_is_no_warning_but_leaves_it_empty() -> Non
     assert day(checked(delivery().filter(~minute(TUESDAY, 0)), QUALITY), TUESDAY)["verdict"] == "warn"
 
 
+def test_a_first_minute_without_volume_repeats_nothing_of_its_session_and_is_a_bar() -> None:
+    silent = pl.when(minute(TUESDAY, 0)).then(0.0).otherwise("volume")
+    one = checked(delivery().with_columns(volume=silent))
+
+    assert bar(one, TUESDAY, 0)["close"] == delivery().filter(minute(TUESDAY, 0))["close"][0]
+
+
 def test_a_vendor_who_repeats_the_last_price_without_volume_says_the_same_as_one_who_sends_nothing() -> None:
     hit = minutes(TUESDAY, 100, 104)
     last = delivery().filter(minute(TUESDAY, 99))["close"][0]

@@ -81,6 +81,10 @@ def test_a_missing_minute_does_not_end_a_stale_run() -> None:
     assert day(checked, TUESDAY)["longest_stale"] == 10
 
 
+def test_a_session_without_a_bar_has_no_stale_run() -> None:
+    assert day(through_the_gate(delivery().filter(~minutes(TUESDAY, 0, 389))), TUESDAY)["longest_stale"] == 0
+
+
 @pytest.mark.parametrize(
     ("factor", "verdict"),
     [(0.5, "warn"), (4.0, "warn"), (10.0, "warn"), (0.7, "fail"), (0.9, None), (1.02, None)],

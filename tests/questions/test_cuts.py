@@ -1,6 +1,7 @@
 """A cut's rows as slices are its rows one by one."""
 
 import hashlib
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -49,3 +50,14 @@ def test_without_an_earlier_session_the_first_row_s_own_return_is_in_no_digest()
     series = Series(count, count, count, VALUES[:10], np.ones(10), pl.DataFrame(), {})
     sent = hashlib.sha256(VALUES[5:9].astype("<i8").tobytes()).digest()
     assert series.digest(Cut((), (4, 9))) == digest_of_sessions([sent])
+
+
+@pytest.mark.parametrize("past", [((0, 2), (2, 5), (5, 8), (8, 9)), ((0, 2), (2, 5), (8, 9)), ((2, 5), (8, 9))])
+def test_a_session_that_is_left_out_between_others_is_in_no_digest(past):
+    count, blocks = np.arange(10), [(0, 2), (2, 5), (5, 8), (8, 9), (9, 10)]
+    dated = {date(2024, 1, 2 + n): block for n, block in enumerate(blocks)}
+    series = Series(count, count, count, VALUES[:10], np.ones(10), pl.DataFrame(), dated)
+    (first, stop), *later = past
+    sent = [(first + 1, stop), *later, (9, 10)]
+    parts = [hashlib.sha256(VALUES[begin:end].astype("<i8").tobytes()).digest() for begin, end in sent]
+    assert series.digest(Cut(past, (9, 10))) == digest_of_sessions(parts)

@@ -1,5 +1,7 @@
 """What a question sends where a feature is unknown: its policy, on rows that are sent and on no other."""
 
+import hashlib
+import struct
 from datetime import timedelta
 
 import numpy as np
@@ -14,6 +16,7 @@ from stages.features.catalogue import build_features
 from stages.features.context import Context
 from stages.questions.market import Market, carried, first_row
 from stages.questions.schedule import asked_further
+from stages.questions.window import exogenous_digest
 from tests.features.made_bars import features_params, made_calendar, made_events, random_bars, usable_of
 from tests.questions.markets import model_spec, plan, requests_params
 
@@ -33,6 +36,12 @@ def market_with(names, symbols=("A",), events=None, **params) -> Market:
 def test_by_hand_the_last_known_value_stands_in():
     values = np.array([[1.0, NAN], [NAN, NAN], [3.0, 7.0], [NAN, NAN]])
     np.testing.assert_array_equal(carried(values), [[1, NAN], [1, NAN], [3, 7], [3, 7]])
+
+
+def test_the_digest_of_the_columns_by_hand():
+    """Rows of the history, then those ahead, as eight bytes a number; a zero has one sign."""
+    found = exogenous_digest(np.array([[1.5, -0.0], [2.0, 3.0]]), np.array([[0.25]]))
+    assert found == hashlib.sha256(struct.pack("<5d", 1.5, 0.0, 2.0, 3.0, 0.25)).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import ttest_1samp
 from utilsforecast import losses as of_library
 
-from stages.scoring.entries import block_days
+from stages.scoring.entries import block_days, rounded
 from stages.scoring.inference import block_lengths, bounds, day_weights
 from stages.scoring.losses import VERSIONS, elementary_losses
 from stages.scoring.metrics import score
@@ -118,3 +118,8 @@ def test_a_day_counts_once_in_the_test_against_persistence_however_many_outcomes
     expected = ttest_1samp(days, 0.0)
     assert cell["dm"]["calibrated"]["statistic"] == pytest.approx(expected.statistic, abs=1e-6)
     assert cell["dm"]["calibrated"]["p_two_sided"] == pytest.approx(expected.pvalue, abs=1e-6)
+
+
+def test_a_figure_has_six_decimals_and_no_zero_has_a_sign():
+    told = [str(rounded(value)) for value in (-1e-9, -1 / 3, float("nan"), float("inf"))]
+    assert told == ["0.0", "-0.333333", "None", "None"]

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binom
 
 from stages.scoring.discoveries import Discovery
-from stages.scoring.gates import _percent, forecast_gates, judge_coverage, judge_discovery, judge_skill
+from stages.scoring.gates import _judgement, _percent, forecast_gates, judge_coverage, judge_discovery, judge_skill
 from stages.scoring.inference import Judgement, Verdict, worst
 from stages.scoring.metrics import score
 from tests.scoring.simulated import FIRST_DAY, GATES, METHOD, as_answered, stated, with_truth
@@ -387,3 +387,9 @@ def test_a_judgement_is_plain_json():
         "n_days": 60,
         "words": "a true ratio of 0.925 or less passes four times out of five (standard error 0.030)",
     }
+
+
+@pytest.mark.parametrize(("bound", "told"), [(-1e-9, "0.0"), (-1 / 3, "-0.333333"), (None, "None")])
+def test_a_bound_has_six_decimals_and_no_zero_has_a_sign(bound, told):
+    judged = _judgement({"n": 1, "n_days": 1}, bound=bound, verdict=Verdict.PASS, value=0.0, threshold=0.0, words="")
+    assert str(judged.bound) == told

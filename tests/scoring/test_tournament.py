@@ -2,12 +2,13 @@
 
 from typing import get_args
 
+import numpy as np
 import polars as pl
 import pytest
 
 from stages.params.calibration import Method
 from stages.scoring.metrics import score
-from stages.scoring.tournament import LOSSES, SIMPLEST_FIRST
+from stages.scoring.tournament import LOSSES, SIMPLEST_FIRST, _lines
 from stages.tables.forecasts import QUANTILES
 from tests.scoring.in_parts import propose
 from tests.scoring.simulated import GATES, METHOD, as_answered, by_every_method, with_truth
@@ -157,6 +158,11 @@ def test_the_order_of_rows_changes_nothing_and_the_same_loss_is_a_tie(market):
 
     assert compared(rows.sample(fraction=1.0, shuffle=True, seed=1)) == compared(rows)
     assert compared(rows, within_se=0.0)["method"] == "identity"
+
+
+def test_a_method_that_is_ahead_by_less_than_six_decimals_is_behind_by_nothing():
+    [_, ahead] = _lines(["identity", "cqr"], np.array([[1.0, 1.0 - 1e-9], [1.0, 1.0]]), 2, 0)
+    assert (str(ahead["behind"]), ahead["loss"]) == ("0.0", 1.0)
 
 
 @pytest.mark.parametrize(("least", "proposed"), [(20, True), (21, False)])

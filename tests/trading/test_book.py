@@ -1,5 +1,6 @@
 """The book: hand-computed figures, sums that agree, costs that only cost."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import polars as pl
@@ -94,6 +95,9 @@ def test_the_trades_earn_nothing_at_the_break_even_multiple():
 
 def test_trades_that_lose_before_costs_break_even_below_zero():
     assert break_even(span(2, trade("WEAK", 0, -3.0)).book) == -1.5
+    even = replace(span(2, trade("WEAK", 0, -3.0)).book, gross_units=-1, cost_units=10_000_000)
+    assert str(break_even(even)) == "0.0", "no zero has a sign"
+    assert break_even(replace(even, gross_units=1, cost_units=3)) == 0.333333
 
 
 def test_the_cost_curve_falls_by_the_costs_and_knows_both_readings():

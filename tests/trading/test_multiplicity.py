@@ -41,6 +41,11 @@ def test_one_trial_is_not_deflated():
     assert expected_best_sharpe(0.01, 1) == 0.0
 
 
+def test_the_better_of_two_trials_is_already_above_zero():
+    """Euler's constant times the normal quantile of 1 - 1 / (2 e), 0.90045; that of 1 - 1 / 2 is 0."""
+    assert expected_best_sharpe(0.01, 2) == pytest.approx(0.1 * 0.5772157 * 0.9004526, abs=1e-7)
+
+
 def test_the_expected_best_of_luck_is_what_simulation_shows():
     best = [session_sharpes(luck(seed, 250, 50)).max() for seed in range(400)]
     assert expected_best_sharpe(1 / 250, 50) == pytest.approx(np.mean(best), rel=0.04)
@@ -173,8 +178,9 @@ def test_overfitting_agrees_with_ffn_and_purgedcv(made, skill, blocks, ffn, purg
 def test_overfitting_is_the_same_in_small_pieces(monkeypatch):
     daily = luck(4, 60, 9)
     whole = overfitting_probability(daily, 8)
-    monkeypatch.setattr(multiplicity, "FIGURES_AT_ONCE", 20)
-    assert overfitting_probability(daily, 8) == whole
+    for figures in (20, 5):  # fewer than variants
+        monkeypatch.setattr(multiplicity, "FIGURES_AT_ONCE", figures)
+        assert overfitting_probability(daily, 8) == whole
 
 
 def test_figures_of_many_variants_are_the_same_in_small_pieces(monkeypatch):

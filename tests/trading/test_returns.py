@@ -13,6 +13,7 @@ from stages.trading.performance import (
     monthly,
     rolling_sharpe,
     rolling_window,
+    rounded,
     sharpe,
     sortino,
     volatility,
@@ -124,3 +125,8 @@ def test_a_run_that_traded_needs_no_look_without_the_gate():
     assert outcome_of(strategy("STRONG"), span(3, trade("STRONG", 0, 5.0))).ungated_daily.is_empty()
     shut = outcome_of(strategy(), span(3)).ungated_daily
     assert shut["symbol"].unique().sort().to_list() == ["NULL", "PORTFOLIO", "STRONG", "WEAK"]
+
+
+def test_a_figure_has_six_decimals_and_no_zero_has_a_sign():
+    assert [str(rounded(value)) for value in (-1e-9, -1 / 3, None)] == ["0.0", "-0.333333", "None"]
+    assert str(rounded(-0.04, 1)) == "0.0"

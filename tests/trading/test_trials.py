@@ -8,6 +8,7 @@ import yaml
 
 from stages.trading.trials import (
     Entry,
+    _per_session,
     context_of,
     earlier_contexts_of,
     evaluated,
@@ -193,3 +194,9 @@ def test_a_study_of_worth_counts_once_for_its_forecaster_and_source_and_at_every
 
     assert [prior_studies(log, now, *family) for now in ("w1", "w2", "w4")] == [1, 1, 2]
     assert [looks(log, name) for name in ("w1", "w2", "w4")] == [2, 0, 0]
+
+
+def test_a_ratio_of_a_session_has_nine_decimals_and_no_zero_has_a_sign():
+    """An annual one over the root of 252 sessions, 15.874508; none was told in some entries."""
+    assert [_per_session(told) for told in ("1.0", 1, "", None)] == [0.062994079, 0.062994079, None, None]
+    assert str(_per_session(-1e-10)) == "0.0"

@@ -136,6 +136,9 @@ def test_days_with_fewer_than_half_of_the_symbols_do_not_count():
     right = deviation_of_turns(20, GAP_STILL - GAP_MOVED)
     assert found.pairs == pytest.approx(dict.fromkeys(("usual", "close", "far"), right), abs=1e-8)
     assert deviations(free.filter(symbol="A"), day_of(10), asking("A", "B", "C")) is None
+    half = deviations(free, day_of(10), asking("A", "B"))
+    assert half is not None
+    assert half.days == 10, "one of two is half of them"
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ def test_the_verdict_is_that_of_the_primary_days_and_counts_their_calls():
     assert document["decided_on"] == str(primary["session"][alone.days - 1])
     assert document["calls"] == 4 * alone.days
     assert document["calls_a_session"] == 4
+    assert document["step"] == 5, "as `make study` does without STEP"
     assert document["horizon_min"] == 10
     assert document["free_weights"] == {"har": 0.75, "ewma_fhs": 0.25}
 
@@ -139,6 +140,14 @@ def test_where_nothing_was_asked_yet_a_session_has_no_calls():
     sides = sides_of(0)
     none = replace(sides, calls=sides.calls.clear(), money=replace(sides.money, calls=sides.money.calls.clear()))
     assert judge_worth(study_with(), "w1", none)[0]["calls_a_session"] == 0
+
+
+def test_days_without_a_call_have_no_money_a_call():
+    sides = sides_of(10)
+    none = sides.money.calls.with_columns(calls=pl.lit(0), tokens=pl.lit(0))
+    priced = study_with(worth__notional=1e4, worth__price_per_million_tokens=1.0)
+    money = judge_worth(priced, "w1", replace(sides, money=replace(sides.money, calls=none)))[0]["money"]
+    assert [money[name] for name in ("bp_a_call", "price_per_call", "break_even")] == [None, None, None]
 
 
 def test_the_calls_so_far_are_also_those_of_sessions_that_are_no_evidence():

@@ -65,6 +65,8 @@ def test_a_notional_turns_bp_into_money_and_each_day_pays_its_calls():
     assert found.gross.tolist() == [10.0, 6.0, 0.0, -6.0]
     assert found.net.tolist() == [6.0, 2.0, -4.0, -8.0]
     assert days_of(notional=20_000.0, price_per_million_tokens=5.0).net.tolist() == [6.0, 2.0, -4.0, -8.0]
+    for free in ({}, {"price_per_call": 0.0}, {"price_per_million_tokens": 0.0}):
+        assert days_of(notional=20_000.0, **free).net.tolist() == found.gross.tolist()
 
 
 def test_the_planned_deviation_is_in_the_unit_of_the_days_and_never_zero():

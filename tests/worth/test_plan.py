@@ -81,6 +81,16 @@ def test_sessions_with_few_questions_calibrate_later_and_those_with_few_symbols_
     assert evidence_sessions(study, halves)[:3] == [SESSIONS[5], SESSIONS[7], SESSIONS[8]]
 
 
+def test_a_session_is_calibrated_from_exactly_as_many_outcomes_as_are_needed():
+    """Forty: with 39 in the first session the second one has too few, and one outcome is enough to be calibrated."""
+    money = study_with(worth__decide_by="money", worth__notional=1e4)
+    assert evidence_sessions(money, asked((39, 3), (1, 1), (1, 1)))[:2] == SESSIONS[2:4]
+    assert evidence_sessions(money, asked((40, 3), (1, 1), (1, 1)))[:2] == SESSIONS[1:3]
+    windowed = study_with(calibration__window_sessions=4)  # the first session is not yet left behind after four
+    assert evidence_sessions(windowed, asked(*[(10, 3)] * 4, (12, 3)))[0] == SESSIONS[4]
+    assert evidence_sessions(windowed, asked(*[(10, 3)] * 3, (9, 3), (12, 3)))[0] == SESSIONS[5]
+
+
 def test_outcomes_that_left_the_window_calibrate_nothing():
     study = study_with(calibration__window_sessions=4)  # of 12 outcomes each: 48
     few = asked(*[(12, 3)] * 5, *[(4, 1)] * 3)
@@ -113,6 +123,18 @@ def test_the_training_may_end_behind_the_record():
     study = study_with(worth__planned_sessions=1, worth__min_days=1, forecaster__trained_until="2025-04-04")
     assert sessions_before_evidence(study, asked()) == len(SESSIONS) + 4
     assert planned_end(study, asked()) == date(2025, 4, 7)
+
+
+def test_a_plan_may_last_years_and_its_calibration_training_and_skipped_sessions_too():
+    """From 1 April 2025 on 190 sessions of the year are left, and 2026 has 251: 441 before that of 4 January 2027."""
+    first, later = asked().head(1), trading_calendar(date(2025, 4, 1), date(2026, 12, 31))["session"].sort().to_list()
+    long = study_with(worth__planned_sessions=243, calibration__min_outcomes=2400, calibration__window_sessions=250)
+    assert calibrating_sessions(long) == 200  # one in the record, 199 behind it
+    assert planned_end(long, first) == date(2027, 1, 4), "243 of evidence behind 199: the 442nd"
+    skipped = {"worth__planned_sessions": 245, "requests__skip_sessions": [str(day) for day in later[:200]]}
+    assert planned_end(study_with(**skipped), first) == date(2027, 1, 12), "3 calibrate, 200 are skipped: the 448th"
+    learnt = study_with(worth__planned_sessions=1, worth__min_days=1, forecaster__trained_until="2029-12-31")
+    assert planned_end(learnt, first) == date(2030, 1, 2)
 
 
 def test_questions_are_counted_by_the_judged_history_and_sessions_by_any():

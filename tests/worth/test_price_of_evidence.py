@@ -1,5 +1,7 @@
 """The price of evidence: what simulated days say agrees with a closed form, and with what real days cost."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -90,6 +92,14 @@ def test_what_is_still_to_come_is_what_follows_the_days_so_far():
     assert more_sessions(x, terms(planned_sessions=12)) == (None, None)
     # days that are all alike go on all alike
     assert more_sessions(np.full(12, 0.03), TERMS) == (19 - 12 + _later(np.full(40, 0.03)),) * 2
+    assert more_sessions(np.full(2, 0.03), TERMS) == (19 - 2 + _later(np.full(40, 0.03)),) * 2
+
+
+@pytest.mark.parametrize("so_far", [[], [0.01]])
+def test_before_the_second_day_the_planned_deviation_counts(so_far, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(price_of_evidence, "_noise", lambda days: np.ones((PATHS, days)))
+    path = np.array([*so_far, *[sum(so_far) + SD] * 40])
+    assert more_sessions(np.array(so_far), TERMS) == (judge(path, TERMS).days - len(so_far),) * 2
 
 
 def test_the_quartiles_are_the_days_of_the_first_and_the_third_of_four_paths(monkeypatch: pytest.MonkeyPatch):
@@ -184,6 +194,7 @@ def test_the_plan_counts_the_days_that_only_calibrate_and_money_where_a_price_is
     assert f"{days} sessions" in lines[4]
     calls = 14 + 8 * wait.median
     assert f", {calls} calls, at a price of {1.25 + 8 * wait.median / 2:.2f};" in lines[4]
+    assert f", {calls} calls, at a price of 1.25;" in _line(wait, (wait, wait), replace(setup, price_per_call=0.0))
     assert lines[1].startswith("advantage 1 %: not before the end of the plan; known at its end in ")
     assert lines[-1] == "The first 3 sessions (14 calls) bring no evidence yet; they are counted."
 
