@@ -5,6 +5,8 @@ Local forecasters answer here, a program's answers are stored or computed, TimeG
 
 import json
 
+import polars as pl
+
 from stages.engine.engine import require_driver
 from stages.errors import ConfigurationError
 from stages.forecasting.answering import benchmark_backend
@@ -29,6 +31,8 @@ from stages.paid.opening_program import answer_store, open_program
 from stages.params.api import ApiParams
 from stages.params.forecaster import COMMAND, ForecasterParams
 from stages.params.requests import RequestsParams
+from stages.params.split import CutParams
+from stages.sessions.spans import cut_sessions
 
 REPORT_PATH = "artifacts/api_budget.json"
 
@@ -42,6 +46,15 @@ def open_backend(forecaster: ForecasterParams, requests: RequestsParams) -> Back
     require_driver("the paid backend")
     require_unchanged(forecaster)  # a program that competes beside would end the run after answers were bought
     return PaidBackend(open_context(forecaster, read_params(ApiParams)), benchmark_backend(forecaster, requests))
+
+
+def require_search_span(schedule: pl.DataFrame, calendar: pl.DataFrame) -> None:
+    """Refuse, before an answer is bought, a record that `seal` would refuse with all of them.
+
+    *Tables*: `Schedule`, `Calendar`. `split` is read here, not declared by a stage, since it changes no answer.
+    *Errors*: `ConfigurationError` when no session is left to search.
+    """
+    cut_sessions(calendar, schedule.filter(status="ok"), read_params(CutParams))
 
 
 def open_context(forecaster: ForecasterParams, api: ApiParams) -> PurchaseContext:

@@ -65,6 +65,7 @@ class StudyFolder:
         document["requests"] |= {"history_days": [2]}
         document["rules"] |= {"history_days": 2}
         document["sweep"]["grid"] |= {"history_days": [2]}
+        document["split"] |= {"holdout_sessions": 1}
         document["forecaster"] |= yaml.safe_load((ROOT / "conf/forecaster/timegpt.yaml").read_text()) | FACTS
         for section, changes in sections.items():
             document[section] = document[section] | changes

@@ -5,6 +5,7 @@ import hashlib
 import re
 
 from stages.commands import spending
+from stages.configuration.compose import compose, to_yaml
 from tests.pipeline.clone import Clone
 from tests.support.programs import run_module
 from tests.support.sockets import no_sockets
@@ -48,6 +49,23 @@ def test_other_params_are_priced_once_without_touching_the_workspace(default_run
     assert int(re.search(r"(\d+) rows of the schedule are the same question as another", output)[1]) > 0
     assert told(output, "to buy") == told(alone, "to buy")
     assert "same question as another" not in alone
+
+
+def test_a_record_without_a_session_to_search_is_refused_before_it_is_bought(
+    default_run, tmp_path, monkeypatch
+):
+    """104 sessions have forecasts: 102 held out and one of embargo leave one; 103 leave none, as `seal` would say."""
+    left = "with at least one session left to search"
+    monkeypatch.setattr(spending, "evidence_lines", lambda *_, **__: [])  # of no part here
+    assert told(plan(default_run, "split.holdout_sessions=102"), "to buy") > 0
+    planned = run_module(default_run.path, "stages", "plan", "forecaster=timegpt", "split.holdout_sessions=103", *KNOWN)
+    assert (planned.returncode, left in planned.stderr) == (5, True)
+    (tmp_path / "artifacts").symlink_to(default_run.path / "artifacts")
+    bought = compose(default_run.path / "conf", ["forecaster=timegpt", "split.holdout_sessions=103"])
+    (tmp_path / "params.yaml").write_text(to_yaml(bought))
+    with no_sockets():
+        stopped = run_module(tmp_path, "stages.forecast")
+    assert (stopped.returncode, left in stopped.stderr) == (5, True)
 
 
 def test_a_question_is_shown_with_the_rows_that_it_sends(default_run):
