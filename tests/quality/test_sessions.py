@@ -164,6 +164,12 @@ def test_a_price_that_moves_without_volume_as_it_is_written_is_flagged_but_passe
     assert (day(checked, TUESDAY)["VOL2"], day(checked, TUESDAY)["verdict"]) == (flagged, "pass")
 
 
+def test_the_first_minute_has_no_price_before_it_from_which_to_move() -> None:
+    checked = through_the_gate(set_to(minute(TUESDAY, 0), volume=0.0, close=pl.col("open") + 0.01, high=999.0))
+
+    assert day(checked, TUESDAY)["VOL2"] == 0
+
+
 def test_prices_between_ticks_are_counted() -> None:
     checked = through_the_gate(set_to(minutes(TUESDAY, 10, 19), high=pl.col("high") + 0.005))
 
