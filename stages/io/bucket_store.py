@@ -156,9 +156,9 @@ def _no_bucket(uri: str) -> StoreRefused:
 
 
 def _failure(uri: str, error: Exception) -> PipelineError:
-    """What a failing operation on a bucket is, in a sentence."""
+    """The error of a failing operation on a bucket."""
     if refused := refusal(uri, error):
-        return StoreRefused(refused)
+        return StoreRefused(str(refused))
     return StoreUnreachable(f"{uri} fails ({type(error).__name__}: {' '.join(str(error).split())})")
 
 
