@@ -73,7 +73,7 @@ class BucketStore:
         path = f"{self.root}/{name}"
         try:
             self._do(self.fs._pipe_file, path, content, mode="create")
-        except (StoreUnreachable, FileExistsError) as error:
+        except (StoreUnreachable, StoreRefused, FileExistsError) as error:  # who may only add is refused a taken name
             return self._is_ours(name, content, error)
         except FileNotFoundError:
             raise _no_bucket(f"gs://{self.root}") from None
@@ -116,6 +116,8 @@ class BucketStore:
                 continue
             if there is not None:
                 return there == content
+        if isinstance(reason, StoreRefused):
+            raise reason
         raise StoreUnreachable(f"{name} may or may not have been written ({reason})") from reason
 
     async def _read_together(self, names: list[str]) -> dict[str, bytes]:
@@ -140,6 +142,8 @@ class BucketStore:
             raise
         except TimeoutError as error:
             raise StoreUnreachable(f"{self.endpoint} gives no answer within {self.patience_sec:g} s") from error
+        except KeyError as error:  # not of the login, which `open_remote` has checked
+            raise StoreUnreachable(f"gs://{self.root} fails (its reply has no {error})") from error
         except Exception as error:
             raise _failure(f"gs://{self.root}", error) from error
         self.patience_sec = OPERATION_SEC
@@ -152,9 +156,9 @@ def _no_bucket(uri: str) -> StoreRefused:
 
 
 def _failure(uri: str, error: Exception) -> PipelineError:
-    """What a failing operation on a bucket is, in a sentence."""
+    """The error of a failing operation on a bucket."""
     if refused := refusal(uri, error):
-        return StoreRefused(refused)
+        return StoreRefused(str(refused))
     return StoreUnreachable(f"{uri} fails ({type(error).__name__}: {' '.join(str(error).split())})")
 
 
@@ -172,14 +176,19 @@ def open_remote(remote: Remote) -> ObjectStore:
     _require_answer(endpoint)
     try:  # once without the client, which would repeat for half a minute what a bucket refuses
         filesystem, headers = logged_in(lambda: _file_system(remote))
-        require_welcome(any_object_of(filesystem, remote.url.split("/")[2], headers), remote.url)
+        answer = any_object_of(filesystem, remote.url.split("/")[2], headers)
+        if not answer.is_server_error:
+            require_welcome(answer, remote.url)
     except FileNotFoundError:
         raise _no_bucket(remote.url) from None
     except PipelineError as error:
         raise StoreRefused(str(error)) from None
     except Exception as error:
         raise _failure(remote.url, error) from error
-    return BucketStore(filesystem, remote.url.split("://", 1)[1].rstrip("/") + "/forecasts", endpoint)
+    bucket = BucketStore(filesystem, remote.url.split("://", 1)[1].rstrip("/") + "/forecasts", endpoint)
+    if answer.is_server_error:
+        bucket.names("budget/limits")  # the client asks again for seconds: a hiccup is no remote that is down
+    return bucket
 
 
 def needs_network(remote: Remote) -> bool:

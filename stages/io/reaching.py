@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT_SEC = 2.0
-LOGIN_SEC = 3.0
+LOGIN_SEC = 15.0  # a token may come from another program or machine
 FIRST_ANSWER_SEC = 3.0
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 GOOGLE = "https://storage.googleapis.com"
@@ -160,20 +160,20 @@ def _sentence(uri: str, error: Exception, param: str) -> PipelineError:
         where = f" (does bucket {bucket!r} exist?)" if uri.startswith("gs://") else ""
         return DataContractError(f"{uri} does not exist{where}: correct {param}, or restore the file.")
     if refused := refusal(uri, error):
-        return ConfigurationError(refused)
+        return refused
     if isinstance(error, ImportError | ValueError):
         return ConfigurationError(f"{uri} cannot be opened ({words}): correct {param}.")
     reason = words or type(error).__name__
     return ConfigurationError(f"{uri} does not answer ({reason}): check the network, then run again.")
 
 
-def refusal(uri: str, error: Exception) -> str | None:
-    """A sentence where the login is the cause, and not the network; else None."""
+def refusal(uri: str, error: Exception) -> ConfigurationError | None:
+    """The error if the login is the cause, and not the network; else None."""
     words = " ".join(str(error).split())
     if _is_forbidden(error, words):
-        return f"{uri} may not be used with the present credentials ({words}): {LOGIN}."
+        return ConfigurationError(f"{uri} may not be used with the present credentials ({words}): {LOGIN}.")
     if _is_login(error):
-        return f"the credentials for {uri} do not work ({words}): {LOGIN}."
+        return ConfigurationError(f"the credentials for {uri} do not work ({words}): {LOGIN}.")
     return None
 
 

@@ -161,6 +161,8 @@ class AnswerStore:
 
         Records that the remote lost are shared again.
         """
+        if self.remote is None:
+            return
         there = self.shared.names()
         for key in self.shared.damaged(there):
             record = self._local(key)

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import polars as pl
 
-from stages.errors import ConfigurationError
+from stages.errors import ConfigurationError, PipelineError
 from stages.forecasting.backend import Asked
 from stages.io.object_store import ObjectStore
 from stages.paid.answer_store import AnswerStore
@@ -84,7 +84,7 @@ def _stored(store: AnswerStore, questions: Sequence[Question]) -> set[str]:
     here = keys_in(store.local, keys)
     try:
         return here | (keys_in(store.remote, keys - here - store.dropped.keys) if store.remote is not None else set())
-    except OSError:  # an unreachable remote is reported where its answers are needed
+    except (OSError, PipelineError):  # a remote that fails is reported where its answers are needed
         return here
 
 

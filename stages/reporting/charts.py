@@ -118,7 +118,7 @@ def framed(field: str, title: str, values: pl.Series) -> alt.Y:
 def series(field: str, names: Sequence[str], *, first: str | None = None, quiet: Sequence[str] = ()) -> alt.Color:
     """One colour per name, in the given order, so that a name has the same colour in every figure.
 
-    `first` has the colour of text, `quiet` names the colour of the background.
+    `first` has the colour of text, names in `quiet` are grey like a background.
     """
     colours, legend = [SERIES[place % len(SERIES)] for place in range(len(names))], alt.Legend(columns=LEGEND_COLUMNS)
     if first is not None:

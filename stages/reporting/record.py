@@ -88,7 +88,7 @@ class Record:
 
     @cached_property
     def shown_traders(self) -> list[str]:
-        """As many symbols of the whitelist, by their rMAE at the horizon that each trades; not a part of `shown`."""
+        """As many symbols of the whitelist, by their rMAE at the horizon that each trades; `shown` may lack them."""
         return self._picked(self.config["universe"]["whitelist"], self.config["rules"]["horizon_min_by_symbol"])
 
     def _picked(self, symbols: Collection[str], own_horizons_min: Mapping[str, int]) -> list[str]:

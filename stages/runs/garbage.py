@@ -75,11 +75,11 @@ def _named_by_runs() -> Iterator[str]:
 def _folders(run: Run) -> Iterator[str]:
     """Digests of the folders in which a run with a bucket recorded its manifests.
 
-    Where they lay is what its stages recorded: other params may have been committed beside them.
+    Its stages recorded the bucket; the params.yaml committed with them may state another, or none.
     """
     for name, stage in run.stages.items():
-        storage = stage.get("params", {}).get(str(PARAMS), {}).get("storage") or {}
-        for out in run.listed(name, "outs") if storage.get("root") else ():
+        storage = stage.get("params", {}).get(str(PARAMS), {}).get("storage")
+        for out in run.listed(name, "outs") if isinstance(storage, dict) and storage.get("root") else ():
             if str(out["md5"]).endswith(".dir") and out["path"].endswith(FOLDERS):
                 yield str(out["md5"])
 

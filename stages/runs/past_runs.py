@@ -83,15 +83,16 @@ def recorded_runs() -> Iterator[Run]:
 
 
 def all_runs() -> Iterator[Run]:
-    """The same with runs beside whose lock stands no params.yaml of this pipeline that can be read."""
+    """`recorded_runs`, and those committed without a params.yaml of this pipeline that can be read."""
     require_whole_history()
     seen = set()
     for commit in reversed(git("rev-list", "--all", "--full-history", "--", str(LOCK)).split()):
-        listed = git("ls-tree", commit, "--", str(PARAMS), str(LOCK)).splitlines()
-        blobs = tuple(line.split()[2] for line in sorted(listed, key=lambda line: line.split("\t")[1], reverse=True))
-        if len(blobs) == 2 and blobs not in seen:
+        listed = (line.split() for line in git("ls-tree", commit, "--", str(PARAMS), str(LOCK)).splitlines())
+        there = {path: blob for _, _, blob, path in listed}
+        blobs = there.get(str(PARAMS)), there.get(str(LOCK))
+        if blobs[1] and blobs not in seen:
             seen.add(blobs)
-            params, lock = (git("cat-file", "blob", blob) for blob in blobs)
+            params, lock = (git("cat-file", "blob", blob) if blob else "" for blob in blobs)
             yield Run(sections_in(params), parse_run("", lock).stages)
 
 

@@ -6,8 +6,8 @@ visibly worse. A history that contains the answer, or a score that reads the wro
 
 On artificial data `oracle_bound` is added: it knows the planted pattern, so nobody can do better. It is scored on the
 same outcomes as the forecasts, so that a calm or volatile span favours neither. A forecaster must have seen the future
-if its absolute errors are smaller than the oracle's by more than three standard errors of the daily difference, and
-also smaller than those of the oracle's answers rounded to a tick.
+if its absolute errors are smaller than the oracle's by more than three standard errors of the daily difference, and as
+clearly smaller than those of the oracle's answers rounded to a tick.
 
 *Tables*: the result of one control, and per cell (symbol, history, horizon, method) and version `rmae`, the oracle's
 `oracle_rmae` on the same outcomes, the `expected_rmae` from the market's own formula, and `lead_se`: by how many

@@ -164,7 +164,7 @@ def _secondary(findings: Mapping[tuple[str, str], tuple[Series, Finding]], alpha
 
 
 def _weakest(found: Mapping[tuple[str, str], tuple[Series, Finding]]) -> dict[str, Any] | None:
-    """The free forecast that is hardest to beat, and the evidence against it; all must be beaten, so each counts."""
+    """The free forecast that is hardest to beat, with the evidence; all must be beaten, so each is tested alone."""
     each = {cell: finding for (_, cell), (_, finding) in found.items() if cell.startswith("free=")}
     known = {cell: max(one.by_day.log_e_better) for cell, one in each.items() if len(one.by_day.x)}
     if not known:

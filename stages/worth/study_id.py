@@ -6,7 +6,7 @@ first of `requests.history_days`, since another history has other answers. It le
 grows: its last session, the end of the record, the plan, the planned deviation, prices, and the count of other studies.
 It covers the first session, since another beginning after a look is another choice of days.
 
-Another id is another study, whose evidence begins at 1. A change of the question after a look therefore raises
+Another id is another study, whose evidence begins at 1. So whoever changes the question after a look raises
 `worth.prior_studies`, and with it the required evidence.
 """
 

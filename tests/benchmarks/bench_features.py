@@ -88,9 +88,8 @@ def our_gate(symbol: str, delivered: pl.DataFrame) -> Checked:
 
 
 def our_features(symbol: str, checked: Checked, lagged: pl.DataFrame) -> pl.DataFrame:
-    return features_of(symbol, checked.bars, usable_of(checked), PARAMS, SharedTables(CALENDAR, {"": lagged}, EVENTS))[
-        0
-    ]
+    shared = SharedTables(CALENDAR, {"": lagged}, EVENTS)
+    return features_of(symbol, checked.bars, usable_of(checked), PARAMS, shared)[0]
 
 
 class InPandas:

@@ -142,6 +142,24 @@ def test_what_a_run_wrote_is_needed_also_where_a_merge_tore_the_params_beside_it
     assert "needed=2 garbage=0" in project.run("collect-partitions")
 
 
+def test_what_a_run_wrote_is_needed_also_where_no_params_were_committed_beside_it(project, bucket: str):
+    params = project.path / "params.yaml"
+    sound = params.read_text()
+    recorded(project, written(0))
+    project.git("rm", "-q", "--cached", "params.yaml")
+    project.git("commit", "-q", "--amend", "-m", "without params")
+    params.write_text(sound)
+    recorded(project, written(1))
+    assert "needed=2 garbage=0" in project.run("collect-partitions")
+
+
+def test_a_section_of_the_same_name_in_another_pipeline_of_the_repository_is_no_bucket(project, three):
+    stage = {"params": {"params.yaml": {"storage": "s3"}}, "outs": [{"path": "bars", "md5": f"{'0' * 32}.dir"}]}
+    (project.path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"train": stage}}))
+    project.commit()
+    assert "needed=2 garbage=1" in project.run("collect-partitions")
+
+
 def test_what_a_run_in_progress_may_have_written_is_kept(project, three, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(source, "OLDEST_RUN", timedelta(days=7))
     assert "garbage=0" in project.run("collect-partitions", "--delete")

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stages.errors import PipelineError
+from stages.io.object_store import StoreRefused
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/ERRORS.md"
-CODES = {error.__name__: error.exit_code for error in PipelineError.__subclasses__()}
+RAISED = (*PipelineError.__subclasses__(), StoreRefused)
+CODES = {error.__name__: error.exit_code for error in RAISED}
 HEADS = {2: "Data", 3: "Gates", 4: "Budget and answers", 5: "Configuration and environment", 130: "Signals"}
 SHORTEST = 12
 PREFACE = """# Errors

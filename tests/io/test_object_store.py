@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from stages.errors import ConfigurationError
-from stages.io import reaching
+from stages.io import bucket_store, reaching
 from stages.io.bucket_store import BucketStore, open_remote
 from stages.io.object_store import LocalStore, ObjectStore, StoreRefused, StoreUnreachable
 from stages.io.workspace import Remote
-from tests.fetching.test_bucket import Refusing, Unauthorized, revoked_key
+from tests.fetching.test_bucket import Overloaded, Refusing, Unauthorized, revoked_key
 from tests.fetching.test_bucket import refusing as refusing
 from tests.support.gcs_server import BUCKET, free_port, gcs_server
 
@@ -175,6 +175,55 @@ def test_a_login_that_a_bucket_refuses_is_told_in_a_line_with_the_way_out(
     with pytest.raises(StoreRefused, match=f"{told}.*: log in by `gcloud auth application-default login`") as caught:
         open_remote(remote_at(refusing)).create("reservation", b"x")
     assert (caught.value.exit_code, str(caught.value).count("\n"), caplog.text) == (5, 0, "")
+
+
+class AddOnly(ReadOnly):
+    """Who may add objects, and not replace one: an upload under a name that is taken is refused."""
+
+    def do_GET(self) -> None:  # noqa: N802
+        self.answer(200, b'{"kind": "storage#objects"}' if "/o?" in self.path else b"another's")
+
+
+@pytest.mark.parametrize("refusing", [AddOnly], indirect=True)
+def test_a_name_that_is_taken_is_no_refusal_for_who_may_only_add(refusing: str):
+    objects = open_remote(remote_at(refusing))
+    assert (objects.create("reservation", b"mine"), objects.create("reservation", b"another's")) == (False, True)
+
+
+class Unsound(Refusing):
+    """Who answers everything with a list, as a proxy might."""
+
+    status = 200
+
+
+@pytest.mark.parametrize("refusing", [Unsound], indirect=True)
+def test_a_reply_that_lacks_something_is_no_matter_of_the_login(refusing: str):
+    with pytest.raises(StoreUnreachable, match=r"gs://team/dvc/forecasts fails \(its reply has no 'name'\)"):
+        open_remote(remote_at(refusing)).names("budget")
+
+
+class Hiccup(ReadOnly):
+    """Who is overloaded when first asked, once by `open_remote` and once by the client."""
+
+    asked = 0
+
+    def do_GET(self) -> None:  # noqa: N802
+        Hiccup.asked += 1
+        self.answer(503, b"{}") if Hiccup.asked < 3 else super().do_GET()
+
+
+@pytest.mark.parametrize("refusing", [Hiccup], indirect=True)
+def test_a_bucket_that_was_overloaded_for_a_moment_is_not_down(refusing: str, monkeypatch: pytest.MonkeyPatch):
+    """Else a run would go on without it, and buy what it holds."""
+    monkeypatch.setattr("gcsfs.retry.random.random", lambda: -1.0)  # no pause before the second request
+    assert isinstance(open_remote(remote_at(refusing)), BucketStore)
+
+
+@pytest.mark.parametrize("refusing", [Overloaded], indirect=True)
+def test_a_bucket_that_stays_overloaded_is_told_within_seconds(refusing: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bucket_store, "FIRST_ANSWER_SEC", 0.2)
+    with pytest.raises(StoreUnreachable, match=r"gives no answer within 0.2 s"):
+        open_remote(remote_at(refusing))
 
 
 @pytest.mark.parametrize("refusing", [Refusing], indirect=True)

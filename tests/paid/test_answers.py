@@ -218,3 +218,11 @@ def test_what_the_pipeline_sees_does_not_depend_on_when_or_how_it_was_bought():
     theirs = replace(record(), paid_utc="2027-01-01T00:00:00.000000Z", call="other", company=9, sdk="other").answer()
     assert (ours.key, ours.source) == (theirs.key, theirs.source)
     assert (ours.values_bp == theirs.values_bp).all()
+
+
+def test_without_a_remote_there_is_nothing_to_mend(local: LocalStore, monkeypatch: pytest.MonkeyPatch):
+    """All answers were just read by `damaged`: they are not read a second time."""
+    store = AnswerStore(local, None)
+    store.keep(record())
+    monkeypatch.setattr(local, "read", pytest.fail)
+    assert list(store.mend_remote()) == []

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from stages.forecasting.backend import Asked
-from stages.io.object_store import LocalStore
+from stages.io.object_store import LocalStore, StoreRefused, StoreUnreachable
 from stages.paid.answer_store import AnswerStore
 from stages.paid.batches import one_per
 from stages.paid.model_facts import path_of_facts
@@ -179,3 +179,18 @@ def test_of_longer_horizons_the_one_under_which_most_answers_are_stored_is_named
     assert fitting(store, further).startswith(
         "Longer answers to the same questions are stored: `requests.asked_horizon_min: 30`"
     )
+
+
+@pytest.mark.parametrize("failure", [StoreUnreachable("nobody answers"), StoreRefused("log in")])
+def test_no_advice_on_stored_answers_ends_a_run_whose_remote_fails(
+    failure: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A login may expire between the answers that were read and this."""
+    remote = LocalStore(tmp_path / "remote")
+    store = AnswerStore(LocalStore(tmp_path / "here"), remote)
+
+    def fails(_: str) -> list[str]:
+        raise failure
+
+    monkeypatch.setattr(remote, "names", fails)
+    assert fitting(store, [asked().question]) == ""
