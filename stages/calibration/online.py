@@ -61,9 +61,8 @@ def adaptive(
 
 
 def _rank(n: Ints, alpha: Floats) -> Ints:
-    """ceil((n + 1)(1 - alpha)), clipped to 1 to n; rounded first, so that 63.000000000000007 is 63."""
-    wanted = np.ceil(np.round((n + 1) * (1.0 - alpha), 9)).astype(np.int64)
-    return np.clip(wanted, 1, n)
+    """ceil((n + 1)(1 - alpha)), at most n; rounded first, so that 63.000000000000007 is 63."""
+    return np.minimum(np.ceil(np.round((n + 1) * (1.0 - alpha), 9)).astype(np.int64), n)
 
 
 FARTHEST = 10.0

@@ -51,9 +51,7 @@ def test_other_params_are_priced_once_without_touching_the_workspace(default_run
     assert "same question as another" not in alone
 
 
-def test_a_record_without_a_session_to_search_is_refused_before_it_is_bought(
-    default_run, tmp_path, monkeypatch
-):
+def test_a_record_without_a_session_to_search_is_refused_before_it_is_bought(default_run, tmp_path, monkeypatch):
     """104 sessions have forecasts: 102 held out and one of embargo leave one; 103 leave none, as `seal` would say."""
     left = "with at least one session left to search"
     monkeypatch.setattr(spending, "evidence_lines", lambda *_, **__: [])  # of no part here

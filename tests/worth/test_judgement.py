@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from stages.tables.forecasts import is_untrained
-from stages.worth.judgement import _round, judge_worth, last_weights
+from stages.worth.judgement import _round, _weakest, judge_worth, last_weights
 from stages.worth.price_of_evidence import sessions_to_know
 from stages.worth.series import cells_of, terms_of
 from stages.worth.verdict import judge
@@ -211,6 +212,16 @@ def test_a_candidate_that_is_asked_is_not_compared_with_itself():
     document, _ = judge_worth(study_with(), "w1", sides_of())
     assert [cell["cell"] for cell in document["cells"] if cell["cell"].startswith("free=")] == ["free=har"]
     assert document["beats_each_free"]["free"] == "har"
+
+
+def test_the_free_forecast_hardest_to_beat_is_the_one_with_least_evidence_against_it():
+    terms = terms_of(study_with())
+    easy, hard = (judge(np.full(30, mean), terms) for mean in (0.06, 0.02))
+    found = _weakest({("shape", "free=ewma_fhs"): (None, easy), ("shape", "free=har"): (None, hard)})
+    assert found == {
+        "free": "har",
+        "most_better": pytest.approx(float(np.exp(max(hard.by_day.log_e_better))), rel=1e-6),
+    }
 
 
 def test_what_either_side_could_not_calibrate_leaves_both_and_is_counted():
