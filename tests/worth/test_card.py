@@ -61,7 +61,7 @@ def test_not_worth_it():
         "Stop buying. The 34 sessions left of the plan (272 calls) are saved.",
     )
     better = card(NOT_WORTH | {"most_better": 20.0, "interval": [0.001, 0.0297]})
-    assert better[0].endswith("Better than what is free, surely, but surely by less than 3 %.")
+    assert better[0].endswith("Surely better than what is free, but surely by less than 3 %.")
     assert card(NOT_WORTH | {"sessions": 120})[2] == "Stop buying."
 
 
