@@ -60,7 +60,7 @@ first-run: new-run ## your folder of bars to a first verdict: PRESET=x URI=folde
 	python -m stages refresh
 	$(standing)
 
-use: .venv/runtime ## make a preset the standing choice: PRESET=x
+use: .venv/runtime ## make a preset the active choice: PRESET=x
 	python -m stages use -- $(call given,PRESET)
 
 new-run: .venv/runtime ## look into your bars, write a preset: PRESET=x URI=folder
@@ -155,10 +155,10 @@ budget: .venv/runtime ## requests spent and left; PER_DAY=60 sets a standing lim
 show-request: .venv/runtime # the rows that a question sends: KEY=0f3c9a1e
 	@python -m stages show-request -- $(call given,KEY)
 
-adopt-store: .venv/runtime # answers and ledger follow DVC's cache to its new place; FROM=the cache before
+adopt-store: .venv/runtime # copy answers and ledger into DVC's present cache; FROM=the cache before
 	@python -m stages adopt-store $(call option,--from,FROM)
 
-new-store: .venv/runtime # go on with what lies in DVC's cache now, as another study
+new-store: .venv/runtime # continue with the store in DVC's cache now, as another study
 	@python -m stages new-store
 
 release: .venv/runtime # let a refused or abandoned key be bought again: KEY=

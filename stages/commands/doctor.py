@@ -100,7 +100,7 @@ def store() -> str:
     if damaged := list(answers.damaged()):
         raise ConfigurationError(f"{len(damaged)} of {answers.size()} answers are damaged: `make verify` names them.")
     waiting = [str(path) for path, _ in answers.rescue.waiting()]
-    rescued = f"; rescued ones wait in {', '.join(waiting)}: `make verify` brings them home" if waiting else ""
+    rescued = f"; rescued ones wait in {', '.join(waiting)}: `make verify` moves them into the store" if waiting else ""
     return f"{count(answers.size(), 'answer')}, none damaged{rescued}"
 
 

@@ -55,8 +55,8 @@ def experiments(name: str) -> None:
     _dvc("exp", "run", "--run-all")
     if failed := [words for words in called if not _is_recorded(words)]:  # DVC's exit code does not say
         raise ConfigurationError(
-            f"{shorten(failed)} did not run to the end, as it says above: answers and the other variants are kept; go "
-            f"on by `make experiments NAME={name}` when the cause is gone."
+            f"{shorten(failed)} did not finish (see above); answers and the other variants are kept. Remove the "
+            f"cause, then run `make experiments NAME={name}` again."
         )
 
 
@@ -122,7 +122,10 @@ def _is_recorded(name: str) -> bool:
 
 def _dvc(*words: str) -> None:
     if run_dvc(*words).returncode:
-        raise ConfigurationError(f"`dvc {' '.join(words[:2])}` failed, as it says above: what ran before is kept.")
+        raise ConfigurationError(
+            f"`dvc {' '.join(words[:2])}` failed (see above); what ran before is kept. Remove the cause, then run it "
+            "again."
+        )
 
 
 VERDICTS = {"verdict": 14, "worth": 14}

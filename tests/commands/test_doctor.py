@@ -155,7 +155,7 @@ def test_rescued_answers_are_told(clinic, capsys):
     LocalStore(clinic.path / ".dvc/cache/forecasts").create("rescued/some.jsonl", b"{}")
     broken, said = failing(clinic, capsys)
     assert broken == set()
-    assert "rescued/some.jsonl: `make verify` brings them home" in said
+    assert "rescued/some.jsonl: `make verify` moves them into the store" in said
 
 
 def test_another_dvc_than_the_pinned_one_is_told(clinic, capsys):

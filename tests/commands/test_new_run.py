@@ -26,7 +26,7 @@ def test_a_quarter_of_one_symbol_is_counted_session_by_session(project):
     assert (
         "about 36 days to judge forecasts by, after 10 to learn the calibration from" in told
     )  # 40 outcomes at 4 a day
-    assert "gates.min_forecast_days wants 40" in told
+    assert "gates.min_forecast_days requires 40" in told
 
 
 def test_a_span_that_is_long_enough_is_not_complained_of(project):
@@ -43,7 +43,7 @@ def test_a_span_that_no_gate_could_judge_is_told_before_anything_is_bought(proje
     long = ("--history", "40", "--holdout", "30")
     told = project.run("new-run", "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, *long)
     assert "0 to search" in told
-    assert "too few: gates.min_forecast_days wants 40" in told
+    assert "too few: gates.min_forecast_days requires 40" in told
 
 
 @pytest.mark.parametrize(("holdout", "told"), [("19", True), ("20", False)])
@@ -51,7 +51,7 @@ def test_a_holdout_that_no_gate_could_judge_is_told_before_it_is_sealed(project,
     """A Sharpe ratio needs 20 sessions, so that the remedy for too few days to judge is not a smaller holdout."""
     sizes = ("--history", "4", "--holdout", holdout)
     lines = project.run("new-run", "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, *sizes)
-    assert ("too few sealed: the Sharpe ratio of the holdout wants 20 sessions" in lines) == told
+    assert ("too few sealed: the Sharpe ratio of the holdout needs 20 sessions" in lines) == told
     assert "fewer split.holdout_sessions" not in lines
 
 
@@ -197,7 +197,7 @@ def test_what_is_stated_wins_over_what_is_found(project):
         (("--aliases", "open=close"), r"ALIASES names 'open' for 'close', but AAPL\.parquet has both: remove it"),
         (
             ("--first", "2024-11-04", "--last", "2024-11-01"),
-            r"FIRST 2024-11-04 and LAST 2024-11-01 are no span bet",
+            r"FIRST 2024-11-04 and LAST 2024-11-01 are not in order bet",
         ),
     ],
 )

@@ -144,7 +144,7 @@ def test_a_clock_that_is_right_again_is_said_to_the_budget(workspace: Path, cont
     assert (code, "`make budget CLOCK=right`" in told) == (4, True)
     code, told = ask(workspace, "budget", "--clock", "right")
     assert code == 0
-    assert "1 request of 2126-10-29, which has not come, counted today" in told
+    assert "1 request of 2126-10-29, a day still to come, now count as today's" in told
     assert "99 requests left today" in told
 
 

@@ -193,7 +193,7 @@ def test_gates_stand_with_value_threshold_evidence_and_words():
 def test_unknown_features_are_told_beside_the_rule_that_limits_them():
     section = data(record())
     assert "Required features: ret_1m. They are unknown on at most 0.00% of a symbol's minutes" in section.sentences[1]
-    assert "allows 5.00%, and on 183 minutes in all" in section.sentences[1]
+    assert "allows 5.00%) and on 183 minutes in all" in section.sentences[1]
     assert [row.cells for row in section.grids[-1].rows] == [
         ("ret_1m", "183", "3", "72,000", "0.00%"),
         ("sigma_5m", "1,980", "180", "60,000", "0.30%"),

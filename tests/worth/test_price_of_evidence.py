@@ -143,7 +143,7 @@ def test_the_plan_in_words():
         "its end in 100 % of cases"
     )
     assert lines[5].startswith("none at all: NOT WORTH after about ")
-    assert before_you_buy(SETUP, SDS, ("ewma_fhs", "har"), TERMS)[0].endswith("4.9 %, as ewma_fhs does from har):")
+    assert before_you_buy(SETUP, SDS, ("ewma_fhs", "har"), TERMS)[0].endswith("4.9 %, as between ewma_fhs and har):")
 
 
 @pytest.mark.parametrize(("worth", "not_worth", "verdict"), [(0.5, 0.5, "WORTH"), (0.49, 0.5, "NOT WORTH")])
