@@ -271,7 +271,7 @@ override INSTALL = at=$$(uv cache dir); mkdir -p "$$at" 2> /dev/null && [ -w "$$
 	uv pip install $$([ -t 2 ] || echo -q) $(COMPILE) --require-hashes -r $< $(FETCHED)
 
 .venv/bin/uv:
-	@[ -e .git ] && git --version > /dev/null || { echo "error this folder is no git clone, and git keeps every run: \
+	@[ -e .git ] && git --version > /dev/null || { echo "error this folder is not a git clone, and git keeps every run: \
 	clone it, or type: git init && git add -A && git commit -m Start"; exit 5; } >&2
 	@$(call quoted,PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
 	{ echo "error Python 3.11 or newer is needed: name one, as in make run PYTHON=python3.12"; exit 5; } >&2

@@ -48,7 +48,7 @@ KEYS = {
     "bar_label_trusted": "true: by the vendor's documents, where the bars do not tell",
     "unit": "of stamps that are whole numbers since 1970: s, ms, us or ns",
     "price_scale": "what 1 in the file is worth in dollars",
-    "stamp_format": "of stamps that are text and no ISO 8601",
+    "stamp_format": "of stamps that are text but not ISO 8601",
     "csv": "lines of names above the rows of CSV files, or columns where there are none",
 }
 

@@ -183,7 +183,7 @@ def test_verify_mends_the_remote_and_names_what_is_sound_nowhere(
     code, told = ask(workspace, "verify")
     assert code == 2
     assert f"the remote's copy of {keys['AAA']} is mended" in told
-    assert f"1 answers of the remote are damaged and lie sound nowhere here, the first {keys['BBB']}" in told
+    assert f"1 answers on the remote are damaged, and this clone has no sound copy (the first: {keys['BBB']})" in told
     assert checked(keys["AAA"], context.remote.read(path_of(keys["AAA"])) or b"")
 
 
