@@ -117,7 +117,7 @@ spend: .venv/runtime ## what was bought, run by run; USAGE=1 asks the vendor
 	@python -m stages spend $(call option,--usage,USAGE)
 
 verify: # re-derive the key of every stored answer
-collect-partitions: # what no run names in the bucket of storage.root; ARGS=--delete
+collect-partitions: # objects in the bucket of storage.root that no run uses; ARGS=--delete
 
 doctor: .venv/runtime ## is everything here that a run needs
 	@python -m stages doctor

@@ -122,7 +122,7 @@ def disk() -> str:
     words = ", ".join(f"{name} {left / 1e9:.1f} GB free" for name, left in free.items())
     if min(free.values()) < ROOM_BYTES:
         raise ConfigurationError(
-            f"{words}; a run wants {ROOM_BYTES / 1e9:g} GB: make room, or move DVC's cache as RUNBOOK says."
+            f"{words}; a run needs {ROOM_BYTES / 1e9:g} GB: make room, or move DVC's cache as RUNBOOK says."
         )
     return words
 

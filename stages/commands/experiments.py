@@ -78,7 +78,7 @@ def _choices(word: str) -> list[str]:
         return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
     except HydraException as error:  # also of glob() and interval(), which name no values
         why = " ".join(str(error).splitlines()[0].split())
-        raise ConfigurationError(f"{word!r} is no override ({why}): write key=value, or key=value,value.") from None
+        raise ConfigurationError(f"{word!r} is not an override ({why}): write key=value, or key=value,value.") from None
 
 
 def names(variants: Sequence[Overrides]) -> list[str]:

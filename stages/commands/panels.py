@@ -34,7 +34,7 @@ def spend(runs: Sequence[Document], calls: Sequence[Document]) -> Section:
     ]
     sentences = [
         f"{count(counted, 'request')} counted in the ledger's latest days, {count(len(runs), 'run')} in its latest "
-        "records. This panel is the ledger's state today; it is no part of any hashed file.",
+        "records. This panel is the ledger's state today; it is not part of any hashed file.",
     ]
     if asking:
         asked, bought = (sum(run[field] for run in asking) for field in ("questions", "bought"))

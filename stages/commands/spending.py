@@ -122,7 +122,7 @@ def _money(low: Units, high: Units, study: Study) -> str:
     if tariff is None:
         return "      ?  state the prices of your contract in api.tariff"
     span = f"{high.money:.2f}" if low.money == high.money else f"{low.money:.2f} to {high.money:.2f}"
-    flat = f", beside {amount(tariff.flat_per_month)} a month" * bool(tariff.flat_per_month)
+    flat = f", plus {amount(tariff.flat_per_month)} a month" * bool(tariff.flat_per_month)
     open_ = ", since api.tariff.tokens_per_value is not stated" * (low != high)
     return f"{span:>7}  {tariff.currency} without repeats{flat}{open_}"
 

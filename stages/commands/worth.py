@@ -97,8 +97,8 @@ def _why_no_further(stated: Study, sessions: Sequence[date], end: int) -> str:
             "sessions (raise universe.last_session, then `make refresh`)."
         )
     return (
-        f"The search span ends on {sessions[end - 1]}, before split.holdout_from {stated.split.holdout_from}, and some "
-        "of its sessions were no evidence: move split.holdout_from to a later day, then go on."
+        f"The search span ends on {sessions[end - 1]}, before split.holdout_from {stated.split.holdout_from}, and "
+        "some of its sessions gave no evidence: move split.holdout_from to a later day, then go on."
     )
 
 

@@ -130,8 +130,9 @@ def _store_elsewhere(known: dict[str, str], objects: ObjectStore) -> str:
             f"{stop}. Restore the folder, or {anew}."
         )
     return (
-        f"the answers and the ledger of this repository are in {_each(there)}; {here}: {stop}. `dvc cache dir --local "
-        f"{Path(there[0]).parent}` uses them where they are, `make adopt-store` moves them into the new cache, {anew}."
+        f"the answers and the ledger of this repository are in {_each(there)}; {here}: {stop}. `dvc cache dir "
+        f"--local {Path(there[0]).parent}` uses them where they are, `make adopt-store` moves them into the new "
+        f"cache, or {anew}."
     )
 
 

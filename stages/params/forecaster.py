@@ -170,8 +170,8 @@ class ForecasterParams(LocalParams):
         if self.input_size is None or self.model_horizon is None:
             yield (
                 "an Azure address does not give its model's numbers, so set forecaster.input_size and "
-                "forecaster.model_horizon yourself; they only decide how many rows are sent (3 * input_size + "
-                "model_horizon), which must be forecaster.min_rows or more: 500 and 20 send 1520, say"
+                "forecaster.model_horizon yourself. They only decide how many rows are sent (3 * input_size + "
+                "model_horizon), at least forecaster.min_rows: 500 and 20 send 1520, say"
             )
 
     @property

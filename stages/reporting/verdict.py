@@ -23,7 +23,9 @@ NEXT = {
     "INCONCLUSIVE": "give it more sessions (`universe.first_session`, `last_session`); `make plan` prices them.",
     "SEALED": "if you stand by this strategy, `make open-holdout` judges it on the holdout, once and on the record.",
 }
-NAME_A_SYMBOL = "`make whitelist` puts the symbols that passed every forecast gate on it; then `make run`."
+NAME_A_SYMBOL = (
+    "`make whitelist` puts the symbols that passed every forecast gate on universe.whitelist; then `make run`."
+)
 UNTRADED = "The rule traded nothing on the search span, and nothing is judged out of sample yet."
 LOST = "The rule loses on the search span, where it was chosen, and nothing is judged out of sample yet."
 LOSES = "change the rule or the symbols before you open the holdout: what loses where it was chosen rarely earns there."

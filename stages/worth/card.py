@@ -195,7 +195,7 @@ def _training(worth: Document) -> str:
         return "Training days: unknown, it may have seen these."
     return (
         f"Training days: {before} of {_sessions(both)} lie before the end of its training, "
-        f"{training['trained_until']}, and count for nothing."
+        f"{training['trained_until']}, and do not count."
     )
 
 

@@ -148,7 +148,7 @@ def test_a_store_that_stayed_behind_is_told(clinic, capsys):
     store.rename(clinic.path / "elsewhere")
     broken, said = failing(clinic, capsys)
     assert {"store", "ledger"} <= broken
-    assert f"were in {store}, and are no longer there" in said
+    assert f"are no longer in {store};" in said
 
 
 def test_rescued_answers_are_told(clinic, capsys):

@@ -190,10 +190,13 @@ def test_what_is_stated_wins_over_what_is_found(project):
     [
         (
             ("--symbols", "TSLA"),
-            r"no file is named after TSLA, but after AAPL, MSFT: correct SYMBOLS=, or, if those are",
+            r"no file is named after TSLA; files are named after AAPL, MSFT: correct SYMBOLS=, or write",
         ),
-        (("--aliases", "shut=close"), r"ALIASES names 'shut', and AAPL\.parquet has \['ts', 'open', .*\]: correct it"),
-        (("--aliases", "ts=date"), r"under ALIASES AAPL\.parquet has no column for ts: correct them"),
+        (
+            ("--aliases", "shut=close"),
+            r"ALIASES names 'shut', but AAPL\.parquet has only \['ts', 'open', .*\]: correct it",
+        ),
+        (("--aliases", "ts=date"), r"with ALIASES AAPL\.parquet has no column for ts: correct them"),
         (("--aliases", "open=close"), r"ALIASES names 'open' for 'close', but AAPL\.parquet has both: remove it"),
         (
             ("--first", "2024-11-04", "--last", "2024-11-01"),
@@ -233,7 +236,7 @@ def test_a_text_column_without_a_name_is_no_symbol_where_paths_name_others(proje
         bars.with_columns(pl.lit("XNAS")).write_csv(project.path / f"{symbol}.csv", include_header=False)
     project.run("new-run", "two", "--uri", str(project.path / "{symbol}.csv"))
     assert compose(overrides=["preset=two"])["universe"]["symbols"] == sorted(vendors.BARS)
-    with pytest.raises(DataContractError, match=r"the path names AAPL, a column .* XNAS: set SYMBOLS="):
+    with pytest.raises(DataContractError, match=r"the path names AAPL, but an unnamed column XNAS: set SYMBOLS="):
         project.run("new-run", "one", "--uri", "AAPL.csv")
     project.run("new-run", "one", "--uri", "AAPL.csv", "--symbols", "AAPL")
     assert compose(overrides=["preset=one"])["source"]["csv"]["columns"][-1] == "column_7"
@@ -264,7 +267,7 @@ def test_paths_that_name_no_symbol_are_told_by_the_rows_and_text_prices_stop_no_
     both = pl.concat(bars.with_columns(Ticker=pl.lit(symbol)) for symbol, bars in vendors.BARS.items())
     for exchange in ("NYSE", "NASDAQ"):
         both.write_parquet(project.path / f"bars/{exchange}.parquet")
-    with pytest.raises(DataContractError, match=r"paths name NASDAQ, NYSE, rows of .* AAPL, MSFT: .*write \*"):
+    with pytest.raises(DataContractError, match=r"paths name NASDAQ, NYSE, but rows of .* name AAPL, MSFT: .*write \*"):
         project.run("new-run", "mine", "--uri", "bars")
     project.run("new-run", "mine", "--uri", "bars/*.parquet")
     assert compose(overrides=["preset=mine"])["universe"]["symbols"] == ["AAPL", "MSFT"]

@@ -107,7 +107,7 @@ def test_make_params_discards_an_experiment_and_says_what_it_was(project):
         ("horizon_min_by_symbol: {}", "horizon_min_by_symbol: {NULL: 5}",
          r"conf/rules/default\.yaml: .*horizon_min_by_symbol \(quote it"),
         ("horizon_min_by_symbol: {}", "horizon_min_by_symbol: {ON: 5}",
-         r"rules\.horizon_min_by_symbol\.True is a key that is no text to YAML: quote it"),
+         r"rules\.horizon_min_by_symbol\.True is a key that YAML does not read as text: quote it"),
         ("k_sigma: 0.5", "k_sigma: '${'", r"conf/rules/default\.yaml: .*full_key: k_sigma"),
         ("k_sigma: 0.5", "k_sigma: !!bool abc", r"conf/rules/default\.yaml: 'abc'"),
     ],

@@ -267,7 +267,7 @@ def test_the_last_lines_on_stderr_are_shown(place, capsys):
         raise ValueError("no weights here")
     """)
     with pytest.raises(
-        DataContractError, match=r"exit code 1 without an answer .*; its last lines on stderr stand above"
+        DataContractError, match=r"exit code 1 without an answer .*; its last lines on stderr are above"
     ):
         answers(backend)
     shown = capsys.readouterr().err.splitlines()
@@ -367,7 +367,9 @@ def test_a_computed_answer_that_is_dropped_is_computed_again(place, capsys, monk
     monkeypatch.setattr("stages.commands.answers.ledger_anywhere", lambda _: SimpleNamespace(objects=place.store))
     drop(key)
     told = capsys.readouterr().out
-    assert re.search(r"by mine at command\n  computed \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n  its values: -17\.8885 to", told)
+    assert re.search(
+        r"by mine at command\n  computed \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n  its values: -17\.8885 to", told
+    )
     assert "asking again runs the program" in told
     drop(key, yes=True)
     said = capsys.readouterr().out

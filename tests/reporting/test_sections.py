@@ -114,7 +114,7 @@ def test_where_nothing_was_traded_the_days_are_of_the_first_symbol_that_was_aske
     rows = forecasts().filter(pl.col("symbol") != "STRONG")
     section = fans(record(forecasts={"STRONG": rows.clear()} | by_symbol(rows), **late))
     assert [one.title for one in section.figures] == [f"WEAK, {day}: no trade" for day in SESSIONS[-3:]]
-    assert "shown are the last days of WEAK." in text_of(section)
+    assert "these are the last days of WEAK." in text_of(section)
     none = fans(record(forecasts=by_symbol(forecasts().with_columns(history_days=pl.lit(5, pl.Int32))), **late))
     assert none.figures == ()
     assert "holds no forecast of the stated kind" in text_of(none)

@@ -130,7 +130,7 @@ def test_sessions_that_are_bought_already_are_not_said_to_be_saved():
 
 def test_days_that_the_model_may_have_seen_count_for_nothing_and_the_card_says_so():
     training = UNKNOWN | {"trained_until": "2024-10-01", "sessions_before": 41, "sessions_after": 20}
-    says = "41 of 61 sessions lie before the end of its training, 2024-10-01, and count for nothing."
+    says = "41 of 61 sessions lie before the end of its training, 2024-10-01, and do not count."
     assert says in card(OPEN | {"training": training})[1]
     assert says in card(WORTH | {"training": training})[2]
     assert "Training" not in " ".join(card(WORTH | {"training": training | {"sessions_before": 0}}))
