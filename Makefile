@@ -60,7 +60,7 @@ first-run: new-run ## your folder of bars to a first verdict: PRESET=x URI=folde
 	python -m stages refresh
 	$(standing)
 
-use: .venv/runtime ## make a preset the standing choice: PRESET=x
+use: .venv/runtime ## make a preset the active choice: PRESET=x
 	python -m stages use -- $(call given,PRESET)
 
 new-run: .venv/runtime ## look into your bars, write a preset: PRESET=x URI=folder
@@ -117,7 +117,7 @@ spend: .venv/runtime ## what was bought, run by run; USAGE=1 asks the vendor
 	@python -m stages spend $(call option,--usage,USAGE)
 
 verify: # re-derive the key of every stored answer
-collect-partitions: # what no run names in the bucket of storage.root; ARGS=--delete
+collect-partitions: # objects in the bucket of storage.root that no run uses; ARGS=--delete
 
 doctor: .venv/runtime ## is everything here that a run needs
 	@python -m stages doctor
@@ -155,10 +155,10 @@ budget: .venv/runtime ## requests spent and left; PER_DAY=60 sets a standing lim
 show-request: .venv/runtime # the rows that a question sends: KEY=0f3c9a1e
 	@python -m stages show-request -- $(call given,KEY)
 
-adopt-store: .venv/runtime # answers and ledger follow DVC's cache to its new place; FROM=the cache before
+adopt-store: .venv/runtime # copy answers and ledger into DVC's present cache; FROM=the cache before
 	@python -m stages adopt-store $(call option,--from,FROM)
 
-new-store: .venv/runtime # go on with what lies in DVC's cache now, as another study
+new-store: .venv/runtime # continue with the store in DVC's cache now, as another study
 	@python -m stages new-store
 
 release: .venv/runtime # let a refused or abandoned key be bought again: KEY=
@@ -271,7 +271,7 @@ override INSTALL = at=$$(uv cache dir); mkdir -p "$$at" 2> /dev/null && [ -w "$$
 	uv pip install $$([ -t 2 ] || echo -q) $(COMPILE) --require-hashes -r $< $(FETCHED)
 
 .venv/bin/uv:
-	@[ -e .git ] && git --version > /dev/null || { echo "error this folder is no git clone, and git keeps every run: \
+	@[ -e .git ] && git --version > /dev/null || { echo "error this folder is not a git clone, and git keeps every run: \
 	clone it, or type: git init && git add -A && git commit -m Start"; exit 5; } >&2
 	@$(call quoted,PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
 	{ echo "error Python 3.11 or newer is needed: name one, as in make run PYTHON=python3.12"; exit 5; } >&2

@@ -44,7 +44,7 @@ def main() -> None:
         checks = engine.run(check, given, "checking bars")
         if others := excuses({symbol: one for symbol, (_, one) in checks.items()}, quality):
             again = {symbol: (delivered[symbol], replace(known[symbol], others=one)) for symbol, one in others.items()}
-            checks |= engine.run(check, again, "checking bars beside other symbols")
+            checks |= engine.run(check, again, "checking bars against other symbols")
         labelled = check_labels({symbol: one for symbol, (_, one) in checks.items()}, dialect, calendar, quality)
         checked = among_others(labelled, quality)
         report = quality_report(checked, read_json(MANIFEST), calendar, quality)

@@ -51,8 +51,9 @@ def verify() -> None:
         )
     if lost := list(store.mend_remote()):
         raise DataContractError(
-            f"{len(lost)} answers of the remote are damaged and lie sound nowhere here, the first {lost[0]}: `make "
-            "verify` mends them in a clone that has them, or the next run that needs them says what buying them costs."
+            f"{len(lost)} answers on the remote are damaged, and this clone has no sound copy (the first: "
+            f"{lost[0]}). `make verify` in a clone that has one mends them; otherwise the next run that needs them "
+            "says what buying them costs."
         )
     say("verify", answers=store.size(), damaged=0)
 
@@ -81,7 +82,7 @@ def drop(key: str, *, yes: bool = False) -> None:
     if store.remote is not None:
         print(
             f"  {store.remote.address} keeps the old record until the new answer takes its place; another clone that "
-            "has a copy uses it until it says `make drop` too."
+            "has a copy uses it until `make drop` runs there too."
         )
 
 
@@ -93,9 +94,8 @@ def _described(record: Record) -> str:
     made = f"computed {record.paid_utc[:19]}Z" if record.is_computed else f"{bought}({tokens} in all)"
     return (
         f"{question['symbol']} at {question['snapshot_utc']}, {question['rows']} rows, {question['horizon_min']} "
-        f"minutes ahead, by {question['model']} at {question['deployment']}\n"
-        f"  {made}\n"
-        f"  it says {min(values):.6g} to {max(values):.6g} bp"
+        f"minutes ahead, by {question['model']} at {question['deployment']}\n  {made}\n  its values: "
+        f"{min(values):.6g} to {max(values):.6g} bp"
     )
 
 
@@ -110,7 +110,9 @@ def release(key: str) -> None:
     held = Attempts(objects, "release", api.max_attempts).release(key)
     freed = {*refused, *late, *held}
     if not freed:
-        raise ConfigurationError(f"nothing holds back the key {key}: `make plan` tells what a run would buy.")
+        raise ConfigurationError(
+            f"the key {key} is not held back, so there is nothing to release: `make plan` shows what a run would buy."
+        )
     others = f" and {len(freed) - 1} more of the same request" if len(freed) > 1 else ""
     print(f"release: {key}{others} may be bought again; it may have been paid before, see `make spend`.")
 
@@ -149,13 +151,13 @@ def adopt_store(cache: Path | None = None) -> None:
     here = LocalStore(store_root())
     old = store_in(cache) if cache else _known(here)
     move_store(old, here)
-    print(f"adopt-store: answers and ledger of {old.root} lie here now; that folder may be deleted.")
+    print(f"adopt-store: answers and ledger of {old.root} are here now; that folder may be deleted.")
     _begin(here, read_params(ApiParams))
 
 
 def new_store() -> None:
     """Continue with the store in DVC's present cache, as another study."""
-    print("new-store: this repository goes on with what lies here, and counts requests from there.")
+    print("new-store: this repository continues with what DVC's cache holds now, and counts requests there.")
     api = read_params(ApiParams)
     if known_stores(LEDGER):  # an experiment may set api.scope where params do not
         api = api.model_copy(update={"scope": "remote"})
@@ -173,5 +175,5 @@ def _known(here: LocalStore) -> LocalStore:
         return there[0]
     names = ", ".join(str(store.root.parent) for store in there) or "none"
     raise ConfigurationError(
-        f"the stores that this repository knows elsewhere are in {names}: say which, `make adopt-store FROM=CACHE`."
+        f"this repository knows several other stores ({names}): name one with `make adopt-store FROM=CACHE`."
     )

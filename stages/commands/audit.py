@@ -83,7 +83,9 @@ def audit_study(**typed: int) -> None:
     moments = {one.instant for one in passed}
     keys: frozenset[str] = frozenset().union(*(one.keys for one in passed))
     rows = sum(one.rows for one in passed)
-    print(f"{len(moments)} instants, {len(keys)} questions, 0 keys moved; {rows} rows of the past equal to the bit")
+    print(
+        f"{len(moments)} instants, {len(keys)} questions, no key changed; {rows} rows of the past identical to the bit"
+    )
     print(_planted(among(study, (asking[0],)), record, arguments.seed))
 
 
@@ -112,8 +114,8 @@ def _require_written(base: list[Known], symbols: tuple[str, ...], *, whole: bool
     """Refuse artifacts that differ from the replay of the same market, since other code made them."""
     if other := first_mismatch(base, _written(symbols, base[0].rows["symbol"].unique(), whole=whole)):
         raise DataContractError(
-            f"{other}: artifacts/ holds another value than the audited code finds. `make run`, then audit again; if it "
-            f"stays, the stage does what no replay repeats, and the audit says nothing about it. {BESIDE}"
+            f"{other}: artifacts/ holds another value than the audited code computes. `make run`, then audit again; "
+            f"if the difference stays, the stage is not reproducible, and the audit cannot judge it. {BESIDE}"
         )
 
 
@@ -146,7 +148,10 @@ def _planted(study: Study, record: Record, seed: int) -> str:
         return "nothing planted: quality.ffill_max_bars is 0, so no minute is filled"
     leak = found_leak(replay_of(study, record), _world(study), seed)
     if leak is None:
-        raise DataContractError("the audit does not see the leak that it planted itself; none of its words count.")
+        raise DataContractError(
+            "the audit misses the leak that it planted itself, so its result means nothing. Report this as a fault "
+            "of the pipeline."
+        )
     return f"planted and found: {leak}"
 
 

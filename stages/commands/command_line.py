@@ -78,10 +78,10 @@ VERBS = {
     "params": Verb("commands.conf:params", "compose conf/ into params.yaml", (
         arg("--check", action="store_true", help="refuse to discard an applied experiment"),
         arg("--unlisted", action="store_true", help="the source may not be listed yet"),
-        arg("--listed", metavar="PRESET", help="only ask whether a preset can run: its params, and its listing"),
+        arg("--listed", metavar="PRESET", help="only check whether a preset can run: its params and its listing"),
         arg("how", nargs="*", help="for --listed: further words of `dvc exp run`"),
     )),
-    "use": Verb("commands.conf:use", "make a preset the standing choice", (
+    "use": Verb("commands.conf:use", "make a preset the active choice", (
         arg("preset", help="a file of conf/preset, without .yaml"),
     )),
     "adopt": Verb("commands.conf:adopt", "keep an applied experiment, or what was proposed, in conf/", (
@@ -91,16 +91,16 @@ VERBS = {
     "new-run": Verb("commands.new_run:new_run", "look into your bars and write a preset for them", (
         arg("preset", help="its name: small letters, digits and _"),
         arg("--uri", required=True, help="a folder, a file or a template with {symbol}, {yyyy}, {mm}, {dd}"),
-        arg("--symbols", nargs="+", action=Words, default=[], help="those of the files, if not stated"),
-        arg("--first", help="first session; that of the files, if not stated"),
+        arg("--symbols", nargs="+", action=Words, default=[], help="default: those of the files"),
+        arg("--first", help="first session; default: that of the files"),
         arg("--last", help="last session"),
         arg("--history", type=number(1), help="whole sessions that a question sends"),
         arg("--holdout", type=number(1), help="sessions that stay sealed"),
         arg("--aliases", nargs="*", action=Words, default=[], metavar="VENDOR=OURS", help="columns, like c=close"),
     )),
     "refresh": Verb("commands.source:refresh", "list the source as it is now, and say what is new or revised"),
-    "collect-partitions": Verb("commands.source:collect_partitions", "what no run names in storage.root", (
-        arg("--delete", dest="deleting", action="store_true", help="remove it; without it, it is only named"),
+    "collect-partitions": Verb("commands.source:collect_partitions", "objects in storage.root that no run uses", (
+        arg("--delete", dest="deleting", action="store_true", help="remove them; without this, they are only named"),
     )),
     "show": Verb("commands.experiments:show", "experiments side by side: what differs, verdicts, figures"),
     "experiments": Verb("commands.experiments:experiments", "queue and run the variants of a file of conf/sweeps", (
@@ -115,7 +115,7 @@ VERBS = {
     )),
     "pr-comment": Verb("commands.pr_comment:pr_comment", "what this change does to a run, as a comment", (
         arg("base", nargs="?", default="main", help="the run to compare with"),
-        arg("--pictures", dest="pictures_at", default="", help="address of its pictures; beside the comment if empty"),
+        arg("--pictures", dest="pictures_at", default="", help="address of its pictures; empty: next to the comment"),
     )),
     "open-holdout": Verb("commands.trials:open_holdout", "let the stated strategy see the holdout, on the record", (
         arg("--month", help="one month of split.holdout_months, like 2025-02; without it, everything"),
@@ -124,11 +124,11 @@ VERBS = {
     "study": Verb("commands.worth:study", "buy some sessions at a time until it is known", (
         arg("--step", type=number(1), default=5, help="sessions a step (5)"),
     )),
-    "trials": Verb("commands.trials:trials", "what was ever tried, and what sweep.prior_* say of it"),
+    "trials": Verb("commands.trials:trials", "every variant ever tried; writes sweep.prior_trials"),
     "plan": Verb("commands.spending:plan", "the price of a run in requests; buys nothing", (OVERRIDES,)),
-    "budget": Verb("commands.spending:budget", "limits, and requests a day", (
+    "budget": Verb("commands.spending:budget", "requests spent and left", (
         arg("per_day", nargs="?", type=number(0, 10**12), help="new standing limit of requests a UTC day"),
-        arg("--clock", choices=["right"], help="count requests of days that lie ahead of the clock today"),
+        arg("--clock", choices=["right"], help="count requests dated after today as today's"),
     )),
     "spend": Verb("commands.spending:spend", "runs and requests, oldest first", (
         arg("--usage", choices=["1"], help="ask the vendor what it counted; one request"),
@@ -136,29 +136,29 @@ VERBS = {
     "models": Verb("commands.model:models", "the models that your key may use; one request", (OVERRIDES,)),
     "learn-model": Verb("commands.model:learn_model", "write the model's own numbers into conf/", (OVERRIDES,)),
     "identify": Verb("commands.identify:identify", "write the digest of your program's files into conf/", (
-        arg("choice", nargs="?", help="a file of conf/forecaster, without .yaml; the standing one, if not stated"),
+        arg("choice", nargs="?", help="a file of conf/forecaster, without .yaml; default: the active one"),
     )),
-    "prove-independence": Verb("commands.model:prove_independence", "is a series answered the same in company"),
+    "prove-independence": Verb("commands.model:prove_independence", "does a batch answer each series as if alone"),
     "canary": Verb("commands.model:canary", "has the model changed under its name; one request"),
-    "verify": Verb("commands.answers:verify", "is every stored answer what its name promises"),
+    "verify": Verb("commands.answers:verify", "is every stored answer intact"),
     "show-request": Verb("commands.answers:show_request", "a question and the rows it sends", (
         arg("key", type=key(1), help="the key, or its first digits"),
     )),
     "drop": Verb("commands.answers:drop", "throw a stored answer away, to buy it again", (
-        KEY, arg("--yes", action="store_true", help="do it, not only say what would be thrown away"),
+        KEY, arg("--yes", action="store_true", help="throw it away; without this, only say what would be"),
     )),
     "release": Verb("commands.answers:release", "let a key be bought again", (KEY,)),
-    "adopt-store": Verb("commands.answers:adopt_store", "answers and ledger follow DVC's cache to its new place", (
+    "adopt-store": Verb("commands.answers:adopt_store", "copy answers and ledger into DVC's present cache", (
         arg("--from", dest="cache", type=Path, help="the cache that DVC used before"),
     )),
-    "new-store": Verb("commands.answers:new_store", "go on with what lies in DVC's cache now, as another study"),
-    "audit": Verb("commands.audit:audit_study", "another future, the same past", (
+    "new-store": Verb("commands.answers:new_store", "continue with the store in DVC's cache now, as another study"),
+    "audit": Verb("commands.audit:audit_study", "does any value know the future: the past must not move with it", (
         arg("--instants", type=number(1), default=30, help="how many instants (30)"),
         arg("--seed", type=number(0, 2**32 - 1), default=0, help="which instants (0)"),
         arg("--at-once", type=number(1), default=16, help="symbols in memory at a time (16)"),
     )),
     "null": Verb("commands.null:null", "how often the gates pass by luck", (
-        arg("--times", type=number(1), default=100, help="replays with forecasts put to other dates (100)"),
+        arg("--times", type=number(1), default=100, help="replays with forecasts moved to other dates (100)"),
         arg("--seeds", type=number(1), default=20, help="markets of random walks, some seconds each (20)"),
     )),
     "prepare": Verb("commands.conf:prepare", "what DVC needs in this clone; make asks for it first"),
@@ -171,7 +171,7 @@ VERBS = {
 
 def parser(program: str = "python -m stages") -> argparse.ArgumentParser:
     """Every verb with its arguments."""
-    top = Arguments(prog=program, description="What you ask beside the graph; `dvc repro` runs the graph.")
+    top = Arguments(prog=program, description="The commands beside the pipeline; `dvc repro` runs the pipeline itself.")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name, verb in VERBS.items():
         sub = verbs.add_parser(name, help=verb.help, description=verb.help)

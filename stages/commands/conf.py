@@ -90,7 +90,7 @@ def _discarded() -> str:
     try:
         return describe(applied_experiment())
     except ConfigurationError as error:  # conf/ composes, so params.yaml is at fault
-        return f"what stood there: {error}"
+        return f"what it held: {error}"
 
 
 def require_listed(preset: str, how: list[str]) -> None:
@@ -115,7 +115,7 @@ def use(preset: str) -> None:
         study = Study.parse(document)
         write_params(document)
     following = "`make run`" if listing_path(study.source).exists() else "`make refresh`, which lists the source"
-    print(f"{path}: preset {preset} now stands, study {study.report.study!r}. Next: {following}.")
+    print(f"{path}: preset {preset} is now active, study {study.report.study!r}. Next: {following}.")
 
 
 PROPOSALS = {
@@ -153,7 +153,7 @@ def adopt(what: str | None = None) -> None:
         print(f"adopt: {describe(adopted, 'was')} -> {files}")
         print(f"Next: `make run`, then `git commit -m 'Adopt ...' {files} params.yaml dvc.lock`.")
     else:
-        print("adopt: conf/ says so already.")
+        print("adopt: conf/ already says so.")
 
 
 def _with_counts(experiment: dict[str, Any], stated: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -193,7 +193,7 @@ def whitelist() -> None:
 
     before, proposed = list(study.universe.whitelist), _proposed(study)
     if proposed == before:
-        print(f"whitelist: conf/ says {before} already.")
+        print(f"whitelist: conf/ already says {before}.")
         return
     files = " ".join(map(str, state({"universe": {"whitelist": proposed}})))
 

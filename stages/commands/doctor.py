@@ -96,7 +96,7 @@ def store() -> str:
     if damaged := list(answers.damaged()):
         raise ConfigurationError(f"{len(damaged)} of {answers.size()} answers are damaged: `make verify` names them.")
     waiting = [str(path) for path, _ in answers.rescue.waiting()]
-    rescued = f"; rescued ones wait in {', '.join(waiting)}: `make verify` brings them home" if waiting else ""
+    rescued = f"; rescued ones wait in {', '.join(waiting)}: `make verify` moves them into the store" if waiting else ""
     return f"{count(answers.size(), 'answer')}, none damaged{rescued}"
 
 
@@ -118,7 +118,7 @@ def disk() -> str:
     words = ", ".join(f"{name} {left / 1e9:.1f} GB free" for name, left in free.items())
     if min(free.values()) < ROOM_BYTES:
         raise ConfigurationError(
-            f"{words}; a run wants {ROOM_BYTES / 1e9:g} GB: make room, or move DVC's cache as RUNBOOK says."
+            f"{words}; a run needs {ROOM_BYTES / 1e9:g} GB: make room, or move DVC's cache as RUNBOOK says."
         )
     return words
 

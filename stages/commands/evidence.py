@@ -69,11 +69,11 @@ def evidence_lines(
     proposed = round(differing.pairs["usual"], SD_DECIMALS) or float(f"{differing.pairs['usual']:.1g}")
     if study.worth.decide_by == MONEY:
         yield (
-            "worth.decide_by: money, but how much the P&L of days differs is not known before the rule trades: this is "
-            "the plan of the question of shape."
+            "worth.decide_by: money, but how much daily P&L varies is unknown before the rule trades: this is the "
+            "plan for decide_by: shape."
         )
     if study.api.pack == "snapshots":
-        yield "Calls are counted at one a snapshot here, and so is what they cost: api.pack: snapshots sends fewer."
+        yield "Calls and their cost are counted here at one a snapshot; api.pack: snapshots sends fewer."
     yield from before_you_buy(setup, differing.pairs, differing.usual, replace(terms_of(study), s0=proposed))
     source = f"proposed by {differing.days} sessions of free forecasts (params state {study.worth.planned_sd:g})"
     yield f"This holds with worth.planned_sd: {proposed:g}, {source}."
@@ -121,7 +121,7 @@ def _ranked(found: Deviations) -> Iterator[str]:
             order = sorted(by, key=lambda name: (by[name], name))
             said = ", ".join(f"{name} ({100 * by[name]:.1f} %)" for name in order[:NAMED])
             more = f", … {order[-1]} ({100 * by[order[-1]]:.1f} %)" if len(order) > NAMED else ""
-            yield f"Most evidence a {what}, by how much days differ with it alone: {said}{more}."
+            yield f"Most evidence per {what}, by how much days vary with it alone: {said}{more}."
 
 
 def free_forecasts_ran(document: Mapping[str, Any]) -> bool:

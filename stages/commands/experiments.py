@@ -55,8 +55,8 @@ def experiments(name: str) -> None:
     _dvc("exp", "run", "--run-all")
     if failed := [words for words in called if not _is_recorded(words)]:  # DVC's exit code does not say
         raise ConfigurationError(
-            f"{shorten(failed)} did not run to the end, as it says above: answers and the other variants are kept; go "
-            f"on by `make experiments NAME={name}` when the cause is gone."
+            f"{shorten(failed)} did not finish (see above); answers and the other variants are kept. Remove the "
+            f"cause, then run `make experiments NAME={name}` again."
         )
 
 
@@ -78,7 +78,7 @@ def _choices(word: str) -> list[str]:
         return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
     except HydraException as error:  # also of glob() and interval(), which name no values
         why = " ".join(str(error).splitlines()[0].split())
-        raise ConfigurationError(f"{word!r} is no override ({why}): write key=value, or key=value,value.") from None
+        raise ConfigurationError(f"{word!r} is not an override ({why}): write key=value, or key=value,value.") from None
 
 
 def names(variants: Sequence[Overrides]) -> list[str]:
@@ -122,7 +122,10 @@ def _is_recorded(name: str) -> bool:
 
 def _dvc(*words: str) -> None:
     if run_dvc(*words).returncode:
-        raise ConfigurationError(f"`dvc {' '.join(words[:2])}` failed, as it says above: what ran before is kept.")
+        raise ConfigurationError(
+            f"`dvc {' '.join(words[:2])}` failed (see above); what ran before is kept. Remove the cause, then run it "
+            "again."
+        )
 
 
 VERDICTS = {"verdict": 14, "worth": 14}

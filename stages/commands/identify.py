@@ -27,14 +27,15 @@ def identify(choice: str | None = None) -> None:
     program = parse(ForecasterParams, compose(overrides=[] if is_active else [f"{GROUP}={choice}"]))
     if not program.command:
         raise ConfigurationError(
-            f"forecaster.name is {program.name} and forecaster.command [], so there is no program of yours: name its "
-            "choice, like `make identify CHOICE=command`, or state forecaster.command and forecaster.files."
+            f"forecaster.name is {program.name} and forecaster.command [], so there is no program of yours: name a "
+            "file of conf/forecaster, like `make identify CHOICE=command`, or state forecaster.command and "
+            "forecaster.files."
         )
     digest = digest_of_files(program.command, program.files)
     if digest == program.files_sha256:
-        print(f"identify: conf/ says {digest[:12]}… of {program.program_name} already.")
+        print(f"identify: conf/ already says {digest[:12]}… of {program.program_name}.")
         return
     values = {"files_sha256": digest}
     files = state({GROUP: values}) if is_active else [write_choice(GROUP, str(choice), values)]
     print(f"identify: {program.program_name} is {digest} -> {' '.join(map(str, files))}")
-    print("Next: `make run`. What this program was not asked yet is computed; everything else is in the store.")
+    print("Next: `make run`. It computes only what this program was not asked yet; the rest is in the store.")

@@ -39,8 +39,8 @@ def learn_model(overrides: Sequence[str] = ()) -> None:
     """The model that conf/ names -> its input size and horizon in conf/, and in params.yaml if it is in use."""
     if other := [one for one in overrides if not one.startswith("api")]:
         raise ConfigurationError(
-            f"SET {other} is no override of section api: the numbers are written beside the model that conf/ names, so "
-            "name another one there."
+            f"SET {other} is not an override of section api: the numbers are written for the model that conf/ names. "
+            "For another model, change forecaster.model in conf/."
         )
     study, is_active = bought_study(overrides)
     if is_active:
@@ -49,7 +49,7 @@ def learn_model(overrides: Sequence[str] = ()) -> None:
     values = {"input_size": facts.input_size, "model_horizon": facts.horizon}
     numbers = ", ".join(f"forecaster.{name}: {value}" for name, value in values.items())
     if values == {name: getattr(study.forecaster, name) for name in values}:
-        print(f"learn-model: conf/ says {numbers} of {study.forecaster.model} already.")
+        print(f"learn-model: conf/ already says {numbers} of {study.forecaster.model}.")
         return
     changed = state({"forecaster": values}) if is_active else [write_choice("forecaster", BOUGHT, values)]
     files = " ".join(map(str, changed))
@@ -105,8 +105,8 @@ def prove_independence() -> None:
         independent = backend.prove_independence(chosen)
     if not independent:
         raise GateNotMet(
-            "a question was answered differently in company, or the model changed since its answer was bought (`make "
-            "canary` asks it): api.pack must stay none; see `make spend`."
+            "a question was answered differently in a batch than alone, or the model changed since its answer was "
+            "bought (`make canary` asks it): api.pack must stay none; see `make spend`."
         )
     say("prove-independence", model=forecaster.model, epoch=forecaster.model_epoch, **backend.took)
 
@@ -126,8 +126,8 @@ def canary() -> None:
         return
     if again.others:
         raise GateNotMet(
-            f"{model} answers {about} alone differently ({apart}) than before, with {again.others} other series in its "
-            "request: the model changed under its name, or company changes answers. Under a new epoch "
+            f"{model} answers {about} alone differently ({apart}) than before, with {again.others} other series in "
+            "its request: the model changed under its name, or a batch changes answers. Under a new epoch "
             f"(forecaster.model_epoch='{_next(epoch)}', then `dvc repro build_requests`) `make prove-independence` "
             "asks one question both ways: equal answers mean that the model changed."
         )

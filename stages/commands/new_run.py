@@ -96,11 +96,12 @@ def sizes(study: Study) -> list[str]:
         if sealed > least:
             less = "fewer requests.history_days, or fewer split.holdout_sessions"
         sentences.append(
-            f"too few: gates.min_forecast_days wants {wanted}; take a longer span, more requests.snapshots_et, {less}"
+            f"too few: gates.min_forecast_days requires {wanted}; take a longer span, more requests.snapshots_et, "
+            f"{less}"
         )
     if sealed < least:
         sentences.append(
-            f"too few sealed: the Sharpe ratio of the holdout wants {least} sessions; take a longer span, or more "
+            f"too few sealed: the Sharpe ratio of the holdout needs {least} sessions; take a longer span, or more "
             "split.holdout_sessions"
         )
     return sentences
@@ -122,7 +123,7 @@ def _proposal(asked: Asked) -> tuple[Facts, Facts, dict[str, str]]:
     except PipelineError as error:
         if not (asked.symbols and "{" in asked.uri):
             raise type(error)(f"URI {asked.uri}: {error}") from None
-        print(f"new-run: nothing was looked into, so that what is not stated is a guess: {error}")
+        print(f"new-run: the bars were not examined, so every value that you did not state is a guess: {error}")
         return typed, {"symbols": asked.symbols} | span, {}
     source, found, why = _clock_and_label(seen)
     source = {key: source[key] for key in (*KEYS, "kind")}
@@ -150,9 +151,7 @@ def _clock_and_label(seen: Look) -> tuple[Facts, Facts, dict[str, str]]:
     except HardFailure as failure:
         raise DataContractError(f"{symbol}: {failure.detail}") from None
     if (step := step_of(stamps, calendar)) != 1:
-        raise DataContractError(
-            f"the bars of {symbol} are {step} minutes apart, and minute bars are needed: get those."
-        )
+        raise DataContractError(f"the bars of {symbol} are {step} minutes apart: get minute bars.")
     label, why["bar_label"] = label_of(stamps, calendar)
     why["hours"] = hours_of(stamps, calendar)
     sessions = sessions_of(stamps, calendar)
@@ -210,7 +209,7 @@ def _lengths(asked: Asked, universe: Mapping[str, Any]) -> dict[str, int]:
         ) from None
     if not EARLIEST <= first <= last <= LATEST:
         raise ConfigurationError(
-            f"FIRST {first} and LAST {last} are no span between {EARLIEST} and {LATEST}: correct them."
+            f"FIRST {first} and LAST {last} are not in order between {EARLIEST} and {LATEST}: correct them."
         )
     sessions = trading_calendar(first, last).height
     history = min(HISTORY, max(1, round((sessions - 50) / 4)))

@@ -46,7 +46,7 @@ def null(times: int = 100, seeds: int = 20) -> None:
 
     found: dict[str, Any] = {"gates": study.gates.model_dump(mode="json")}
     found["dates"] = luck(list(_other_dates(study, times)))
-    _tell(f"{times} replays with forecasts put to other dates", found["dates"], study)
+    _tell(f"{times} replays with forecasts moved to other dates", found["dates"], study)
     markets = replace(null_study(), gates=study.gates)
     found["markets"] = luck(list(_other_markets(markets, seeds)))
     _tell(f"{seeds} markets of random walks", found["markets"], markets)

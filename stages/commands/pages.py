@@ -66,7 +66,7 @@ def named(run: str) -> str:
     """A run with its commit, for the head of its page; the workspace with the commit it is based on."""
     if run == WORKSPACE:
         changed = git("status", "--porcelain", "--untracked-files=no")
-        more = ", with changes that are in no commit" if changed else ""
+        more = ", with uncommitted changes" if changed else ""
         return f"Run `{run}`, on commit {git('rev-parse', '--short=10', 'HEAD').strip()}{more}."
     return f"Run `{run}`, commit {commit_of(run)[:10]}."
 

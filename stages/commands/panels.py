@@ -13,7 +13,7 @@ from stages.sources.revisions import months_of
 from stages.trading.trials import Entry
 
 Document = Mapping[str, Any]
-NULLS = {"dates": "this run's forecasts put to other dates", "markets": "markets of random walks"}
+NULLS = {"dates": "this run's forecasts moved to other dates", "markets": "markets of random walks"}
 GATES = {
     "forecast": "some symbol's forecast gates",
     "trading": "the trading gates",
@@ -34,7 +34,7 @@ def spend(runs: Sequence[Document], calls: Sequence[Document]) -> Section:
     ]
     sentences = [
         f"{count(counted, 'request')} counted in the ledger's latest days, {count(len(runs), 'run')} in its latest "
-        "records. This panel is the ledger's state today; it is no part of any hashed file.",
+        "records. This panel is the ledger's state today; it is not part of any hashed file.",
     ]
     if asking:
         asked, bought = (sum(run[field] for run in asking) for field in ("questions", "bought"))
@@ -53,14 +53,14 @@ def trials(entries: Iterable[Entry], family: tuple[str, str], luck: Document | N
         tried.setdefault(entry.family, set()).update(entry.variants)
     here = len(tried.get(family, set()))
     sentences = [
-        f"{count(here, 'variant')} of this source and study stand in the trial log of this machine. The deflated "
-        "Sharpe ratio of the page uses the committed count; `make trials` brings both up to date, also from commits "
-        "and the remote."
+        f"{count(here, 'variant')} of this source and study are in this machine's trial log. The deflated Sharpe "
+        "ratio of the page uses the committed count; `make trials` brings both up to date, also from commits and "
+        "the remote."
     ]
     lines = [(*name, len(variants)) for name, variants in sorted(tried.items())]
     tables = [grid("Variants ever evaluated", ("source", "study", "variants"), lines)] if lines else []
     if luck is None:
-        sentences.append("How often these gates pass by luck was not asked yet: `make null` answers.")
+        sentences.append("How often these gates pass by luck has not been measured yet: `make null` does so.")
     else:
         tables.append(_luck(luck))
     return Section("trials", "Trials and luck", tuple(sentences), grids=tuple(tables))
@@ -86,7 +86,7 @@ def revisions(source: str, listings: Sequence[Relisted]) -> Section:
     fresh = [month for one in listings if one.commit == NOT_COMMITTED for month in months_of(one.changes.revised)]
     sentences = (
         f"Since the last commit the vendor of source {source} revised {', '.join(fresh) or 'nothing'}, as far as "
-        "`make refresh` listed it here. A run reads only the files of its own listing, whose hash stands under inputs.",
+        "`make refresh` listed it here. A run reads only the files of its own listing, whose hash is under Inputs.",
     )
     titles = ("commit", "day", "revised", "new", "gone")
     lines = [

@@ -36,8 +36,8 @@ def pr_comment(base: str, pictures_at: str) -> None:
     waiting = unfinished_stages()
     if unasked := [stage for stage in waiting if stage in UP_TO_QUESTIONS]:
         raise ConfigurationError(
-            f"the questions of this change are not known: {', '.join(unasked)} did not run with it; `make run` first, "
-            "offline it ends where answers are missing."
+            f"the questions of this change are not known: {', '.join(unasked)} did not run with it. `make run` "
+            "first; offline it stops where answers are missing."
         )
     require_evidence("build_requests")
     study = Study.parse(present() or {})

@@ -61,7 +61,7 @@ def _listed(source: SourceParams) -> list[dict[str, Any]]:
     try:
         files: list[dict[str, Any]] = read_listing(source)["files"]
     except DataContractError:
-        print(f"{listing_path(source)} was no listing of a source, so every file counts as new.")
+        print(f"{listing_path(source)} was not a listing of a source, so every file counts as new.")
         return []
     return files
 

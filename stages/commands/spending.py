@@ -125,7 +125,7 @@ def _money(low: Units, high: Units, study: Study) -> str:
     if tariff is None:
         return "      ?  state the prices of your contract in api.tariff"
     span = f"{high.money:.2f}" if low.money == high.money else f"{low.money:.2f} to {high.money:.2f}"
-    flat = f", beside {amount(tariff.flat_per_month)} a month" * bool(tariff.flat_per_month)
+    flat = f", plus {amount(tariff.flat_per_month)} a month" * bool(tariff.flat_per_month)
     open_ = ", since api.tariff.tokens_per_value is not stated" * (low != high)
     return f"{span:>7}  {tariff.currency} without repeats{flat}{open_}"
 
@@ -142,12 +142,12 @@ def budget(per_day: int | None = None, clock: str | None = None) -> None:
         begin_here(api)
         set_standing_limit(ledger.objects, per_day, ledger.clock)
     for day, many in (ledger.days.right_clock(ledger.run) if clock else {}).items():
-        print(f"budget: {count(many, 'request')} of {day}, which has not come, counted today")
+        print(f"budget: {count(many, 'request')} of {day}, a day still to come, now count as today's")
     write_budget_report(ledger)
 
     standing = standing_limit(ledger.objects)
     print(f"budget: {ledger.left_today()} requests left today (UTC), scope {api.scope}")
-    lower = "no standing limit" if standing is None else f"standing limit {standing}; the lower one holds"
+    lower = "no standing limit" if standing is None else f"standing limit {standing}; the lower one applies"
     print(f"  api.per_day {api.per_day}, {lower}")
     a_minute = "null" if api.per_minute is None else api.per_minute
     print(f"  api.per_run {api.per_run}, api.cooldown_sec {api.cooldown_sec:g}, api.per_minute {a_minute}")
@@ -178,7 +178,9 @@ def _usage() -> dict[str, Any]:
     """The vendor's count of requests, which takes one request."""
     forecaster, api = paid_params("the vendor's count")
     if is_azure(forecaster.deployment):
-        raise ConfigurationError("an Azure address does not tell what it counted: see the portal's own metrics.")
+        raise ConfigurationError(
+            "an Azure address does not report what it counted: see the metrics in the Azure portal."
+        )
     context = open_context(forecaster, api)
     with INTERRUPTS.held_back():
         usage = Buyer(context, Counts()).buy_usage()
@@ -198,9 +200,9 @@ def _compared(usage: Mapping[str, Any], ledger: Ledger) -> str:
     more = ours - counts[0]
     where = f"{abs(more)} more {'here' if more > 0 else 'there'}" if more else "the same"
     return (
-        f"usage: the vendor counts {counts[0]}{limit} requests this month, the ledger {ours} in {month} (UTC): {where}."
-        " Requests that were refused, brought no answer or asked for no forecast count here and may not there; other "
-        "ledgers and programs under the same key count there alone."
+        f"usage: the vendor counts {counts[0]}{limit} requests this month, the ledger {ours} in {month} (UTC): "
+        f"{where}. Requests that were refused, brought no answer or asked for no forecast count here, but perhaps "
+        "not there. Other ledgers and programs with the same key count only there."
     )
 
 

@@ -90,8 +90,8 @@ def _show_coverage(recorded: RecordedEntries, added: int) -> None:
         )
     if recorded.unfit:
         print(
-            f"  {recorded.unfit} of them stand beside another params.yaml than they ran with, or ended between two "
-            "stages (as `make study` does), and were left out"
+            f"  {recorded.unfit} of them were left out: their commit holds another params.yaml than they ran with, "
+            "or they ended between two stages (as `make study` does)"
         )
 
 
@@ -114,8 +114,8 @@ def _state_prior(entries: Sequence[Entry], *, may_lack_some: bool) -> None:
     ever = prior_trials(entries, (), family)
     if prior < sweep.prior_trials and (may_lack_some or ever < sweep.prior_trials):
         print(
-            f"trials: sweep.prior_trials stays {sweep.prior_trials}: the log, which knows {ever} of them in all, may "
-            "lack some (missing tables, entries of another machine, another name of the study)."
+            f"trials: sweep.prior_trials stays {sweep.prior_trials}: the log knows {ever} in all, and may lack some "
+            "(missing tables, entries of another machine, another name of the study)."
         )
         prior = sweep.prior_trials
     known = "not known yet" if spread is None else f"{spread:g}"
@@ -133,7 +133,7 @@ def _state_prior(entries: Sequence[Entry], *, may_lack_some: bool) -> None:
         for name, values in counted.items()
     }
     if not any(changed.values()):
-        print("trials: sweep.prior_trials, sweep.prior_sharpe_var and worth.prior_studies say so already.")
+        print("trials: sweep.prior_trials, sweep.prior_sharpe_var and worth.prior_studies already say so.")
         return
     files = " ".join(map(str, state(changed)))
     for name, values in changed.items():
@@ -167,7 +167,7 @@ def open_holdout(month: str | None = None) -> None:
     before: Any = study.split.open_holdout
     wanted: Any = {month: strategy} if month else strategy
     if before == strategy or (month and isinstance(before, dict) and before.get(month) == strategy):
-        print(f"open-holdout: it is open for strategy {strategy} already.")
+        print(f"open-holdout: it is already open for strategy {strategy}.")
         return
 
     _exchanged_log()
@@ -193,8 +193,8 @@ def _judged_strategy(study: Study, oos: dict[str, Any]) -> str:
         )
     if not oos["trading"]:
         raise GateNotMet(
-            "no whitelisted symbol passed the forecast gates, so this strategy trades nothing: the holdout would tell "
-            "nothing and stays sealed."
+            "no whitelisted symbol passed the forecast gates, so this strategy trades nothing and the holdout stays "
+            "sealed. Change the strategy or universe.whitelist first."
         )
     return strategy
 
@@ -205,4 +205,4 @@ def _require_sessions(held: Mapping[str, int], month: str | None) -> None:
         raise GateNotMet(f"{NOT_BEGUN} There is nothing to open; it begins at split.holdout_from.")
     if month is not None and month not in set(held) - {ALL}:
         months = shorten(sorted(set(held) - {ALL})) or "no month of its own (split.holdout_months is null)"
-        raise ConfigurationError(f"MONTH {month!r} is no month of the holdout, which has {months}.")
+        raise ConfigurationError(f"MONTH {month!r} is not a month of the holdout, which has {months}.")

@@ -80,8 +80,8 @@ def _first_judged(stated: Study, asked: pl.DataFrame) -> int:
     places = asked.with_row_index("place", offset=1).filter(pl.col("outcomes") > 0)["place"]
     if places.is_empty():
         raise ConfigurationError(
-            f"no session that is searched can ask rules.history_days {stated.rules.history_days}, so nothing would be "
-            "judged; nothing was bought. Choose a shorter one, or widen universe.first_session to "
+            f"no session of the search span has rules.history_days {stated.rules.history_days} before it, so nothing "
+            "would be judged; nothing was bought. Choose a shorter history, or widen universe.first_session to "
             "universe.last_session."
         )
     return int(places[0])
@@ -97,8 +97,8 @@ def _why_no_further(stated: Study, sessions: Sequence[date], end: int) -> str:
             "sessions (raise universe.last_session, then `make refresh`)."
         )
     return (
-        f"The search span ends on {sessions[end - 1]}, before split.holdout_from {stated.split.holdout_from}, and some "
-        "of its sessions were no evidence: move split.holdout_from to a later day, then go on."
+        f"The search span ends on {sessions[end - 1]}, before split.holdout_from {stated.split.holdout_from}, and "
+        "some of its sessions gave no evidence: move split.holdout_from to a later day, then go on."
     )
 
 

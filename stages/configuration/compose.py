@@ -70,7 +70,7 @@ def set_by(words: Sequence[str]) -> tuple[list[str], list[str]]:
     try:
         known, others = reader.parse_known_args(words)
     except ArgumentError:
-        raise ConfigurationError(f"{' '.join(words)!r} ends behind -S: write -S key=value.") from None
+        raise ConfigurationError(f"{' '.join(words)!r} ends with -S: write -S key=value.") from None
     return list(known.set_param), others
 
 
@@ -89,8 +89,8 @@ def _in_a_sentence(error: Exception) -> str:
     if unknown := re.search(r"^Could not override '(.+)'\.", text):
         key = getattr(error.__cause__, "full_key", unknown[1])
         return (
-            f"there is no key {key}: docs/PARAMS.md lists them, and says how a mapping takes another entry, and how a "
-            "group that is null is stated."
+            f"there is no key {key}: docs/PARAMS.md lists all keys, and says how to add an entry to a mapping or set "
+            "a group that is null."
         )
     lines = (line.strip() for line in text.splitlines() if not line.startswith(("See https:", "    object_type=")))
     quote = ' (quote it if it is a text, as in "NULL")' if isinstance(error, KeyValidationError) else ""
@@ -185,8 +185,8 @@ def set_back() -> str:
     if not undo:
         return ""
     return (
-        f"the experiment ran on commit {ran_on[:7]}, and `dvc exp apply` set files back to it that were committed "
-        f"since: {', and '.join(undo)}"
+        f"`dvc exp apply` also set back files that changed since commit {ran_on[:7]}, on which the experiment ran: "
+        f"{', and '.join(undo)}"
     )
 
 

@@ -45,10 +45,10 @@ KEYS = {
     "aliases": "vendor's column: ours (ts, open, high, low, close, volume, symbol)",
     "zone": "zone of naive stamps, e.g. America/New_York",
     "bar_label": "does a stamp name the start or the end of its minute?",
-    "bar_label_trusted": "true: by the vendor's documents, where the bars do not tell",
+    "bar_label_trusted": "true: by the vendor's documents, where the bars do not show it",
     "unit": "of stamps that are whole numbers since 1970: s, ms, us or ns",
     "price_scale": "what 1 in the file is worth in dollars",
-    "stamp_format": "of stamps that are text and no ISO 8601",
+    "stamp_format": "of stamps that are text but not ISO 8601",
     "csv": "lines of names above the rows of CSV files, or columns where there are none",
 }
 

@@ -26,7 +26,7 @@ def read_listing(source: SourceParams) -> Any:
     except DataContractError:  # for instance with the marks of a merge conflict
         listing = None
     if not is_listing(listing):
-        raise DataContractError(f"{path} is no listing of a source: `make refresh` writes it again.")
+        raise DataContractError(f"{path} is not a listing of a source: `make refresh` writes it again.")
     return listing
 
 

@@ -115,12 +115,12 @@ def _held_against(layout: Layout, first: str, named: Set[str], source: SourcePar
         return layout, False
     if len(layout.symbols) > 1:
         raise DataContractError(
-            f"paths name {shorten(layout.symbols)}, rows of {first} {shorten(sorted(named))}: correct the rows, or, if "
-            "those in paths are no symbols, write * in their place in URI=."
+            f"paths name {shorten(layout.symbols)}, but rows of {first} name {shorten(sorted(named))}: correct the "
+            "rows, or write * in URI= for those in paths if they are not symbols."
         )
     if source.csv and source.csv.columns and len(named) == 1:
         raise DataContractError(
-            f"the path names {of_path}, a column without a name {min(named)}: set SYMBOLS= to that of the rows."
+            f"the path names {of_path}, but an unnamed column {min(named)}: set SYMBOLS= to the symbol of the rows."
         )
     return layout.without_symbol(), True  # with one path, the part that looked like a symbol is a plain word
 
@@ -217,7 +217,7 @@ def _dialect(
     vendors = {ours: column for column, ours in facts["aliases"].items()}
     known = {*vendors} | ({*rows.columns} - {*facts["aliases"]})
     if missing := {*PRICES, "volume", *(() if {"date", "time"} <= known else ("ts",))} - known:
-        raise DataContractError(f"under ALIASES {name} has no column for {shorten(sorted(missing))}: correct them.")
+        raise DataContractError(f"with ALIASES {name} has no column for {shorten(sorted(missing))}: correct them.")
     of_first = {ours: column.replace("{symbol}", (columns.symbols or ("",))[0]) for ours, column in vendors.items()}
     prices = rows[of_first.get("close", "close")].cast(pl.Float64, strict=False)
     facts["price_scale"], evidence["price_scale"] = price_scale_of(prices)
@@ -235,8 +235,8 @@ def _require_one_symbol(names: Collection[str], symbols: Sequence[str]) -> None:
     others = layout_of([*names]).symbols
     if len(others) > 1:
         raise DataContractError(
-            f"no file is named after {shorten(symbols)}, but after {shorten(others)}: correct SYMBOLS=, or, if those "
-            "are no symbols, write * in their place in URI=."
+            f"no file is named after {shorten(symbols)}; files are named after {shorten(others)}: correct SYMBOLS=, "
+            "or write * in URI= for these names if they are not symbols."
         )
 
 
@@ -244,7 +244,7 @@ def _require_columns(name: str, columns: Sequence[str], stated: Mapping[str, str
     """Raise where a stated alias fits no column, or a column that has our name already."""
     for theirs, ours in stated.items():
         if SYMBOL not in theirs and theirs not in columns:
-            raise DataContractError(f"ALIASES names {theirs!r}, and {name} has {list(columns)}: correct it.")
+            raise DataContractError(f"ALIASES names {theirs!r}, but {name} has only {list(columns)}: correct it.")
         if ours in columns and theirs != ours:
             raise DataContractError(
                 f"ALIASES names {theirs!r} for {ours!r}, but {name} has both: remove it, or rename one at the source."
@@ -294,7 +294,7 @@ def _most_traded(name: str, content: bytes, source: SourceParams) -> tuple[str, 
     shares = shares.sort("turnover", "symbol", descending=True)
     if shares.is_empty():
         raise DataContractError(
-            f"column {column!r} names {shorten(sorted(map(str, order['symbol'])))}, and none is a symbol like AAPL or "
-            "BRK.B: write it so at the source."
+            f"column {column!r} names {shorten(sorted(map(str, order['symbol'])))}, and none is a symbol like AAPL "
+            "or BRK.B: write symbols like these at the source."
         )
     return tuple(sorted(shares["symbol"].head(shares.height if shares.height <= MANY else MOST_TRADED)))

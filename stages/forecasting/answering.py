@@ -169,6 +169,6 @@ def require_whole(question: Question, answer: Answer | None) -> None:
         raise DataContractError(f"{where}: the answer of {answer.source} holds values that are not finite: {remedy}.")
     if (most := np.abs(answer.values_bp).max()) > MOST_BP:
         raise DataContractError(
-            f"{where}: the answer of {answer.source} says {most:.6g} bp, and more than {MOST_BP:g} is no move of a "
-            f"price: {remedy}."
+            f"{where}: the answer of {answer.source} says {most:.6g} bp, and no price moves by more than "
+            f"{MOST_BP:g}: {remedy}."
         )

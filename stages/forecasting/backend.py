@@ -83,9 +83,12 @@ def complaint(
 ) -> str | None:
     """What is wrong with an answer, in a few words; None if it is sound."""
     if values_bp.shape != shape:
-        return f"it has {values_bp.shape[0]} levels of {values_bp.shape[1]} steps, asked were {shape[0]} of {shape[1]}"
+        return (
+            f"it has {values_bp.shape[0]} levels of {values_bp.shape[1]} steps, where {shape[0]} of {shape[1]} were "
+            "asked"
+        )
     if mean_bp.shape != shape[1:]:
-        return f"its mean has {len(mean_bp)} steps, asked were {shape[1]}"
+        return f"its mean has {len(mean_bp)} steps, where {shape[1]} were asked"
     if not (np.isfinite(values_bp).all() and np.isfinite(mean_bp).all()):
         return "it holds nulls, NaN or infinity"
     all_bp = np.vstack([values_bp, mean_bp])

@@ -52,12 +52,12 @@ def answer_in(line: bytes) -> tuple[str, NDArray[np.float64]]:
 def _table(rows: Any) -> NDArray[np.float64]:
     """A list of lists of numbers as an array; null is NaN."""
     if not isinstance(rows, list) or not rows or not all(isinstance(row, list) for row in rows):
-        raise ValueError("an answer whose `quantiles_bp` is no list of lists")
+        raise ValueError("an answer whose `quantiles_bp` is not a list of lists")
     if any(type(value) not in (int, float, type(None)) for row in rows for value in row):
-        raise ValueError("an answer whose `quantiles_bp` holds what is no number")
+        raise ValueError("an answer whose `quantiles_bp` holds something other than numbers")
     if len({len(row) for row in rows}) != 1:
         raise ValueError("an answer whose levels are of different lengths")
     try:
         return np.array(rows, dtype=np.float64)
     except OverflowError:
-        raise ValueError("an answer whose `quantiles_bp` holds a number beyond any") from None
+        raise ValueError("an answer whose `quantiles_bp` holds a number too large for a float") from None

@@ -31,8 +31,8 @@ def own_site_cache() -> None:
     root = main_root()
     if not str(root).isascii():
         raise ConfigurationError(
-            f"DVC writes the path of this clone, {root}, in ASCII alone, and queued experiments would wait for ever: "
-            "move the clone to a folder whose path is in ASCII."
+            f"DVC's queue would wait forever, since the path of this clone, {root}, is not in ASCII: move the clone "
+            "to a folder whose path is."
         )
     if os.environ.get(VARIABLE):
         return
@@ -49,8 +49,8 @@ def own_site_cache() -> None:
         own.mkdir(mode=0o700, parents=True, exist_ok=True)
         if own.stat().st_uid != os.getuid():
             raise ConfigurationError(
-                f"{own} belongs to another user: export {VARIABLE}, the path of a folder of yours, or work in a clone "
-                "of your own."
+                f"{own} belongs to another user: set {VARIABLE} to a folder of yours and export it, or work in a "
+                "clone of your own."
             )
         own.chmod(0o700)
 
@@ -64,7 +64,7 @@ def require_own_site_cache() -> Path:
     if may_be_written:
         remedy = f"`chmod 700 {folder}`" if stated else "`python -m stages prepare` gives it a folder of its own"
         raise ConfigurationError(
-            f"DVC keeps what it knows of files in {folder}, where every user of this machine may write: {remedy}."
+            f"DVC keeps its records of files in {folder}, where every user of this machine may write: {remedy}."
         )
     return folder
 

@@ -44,8 +44,8 @@ def require_identity(program: ProgramParams) -> None:
         stated = f"{program.files_sha256}"[:12]
         raise ConfigurationError(
             f"the files of the program {program.program_name} have the digest {found[:12]}…, not the {stated}… of "
-            "forecaster.files_sha256: they changed, and DVC cannot see them. `make identify` states what is here now, "
-            "as another forecaster whose questions are new; or restore the files."
+            "forecaster.files_sha256: they changed, and DVC cannot see them. `make identify` accepts them as "
+            "another forecaster, whose questions are new; otherwise restore the files."
         )
 
 

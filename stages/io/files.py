@@ -147,7 +147,7 @@ def write_json(document: Any, path: Path) -> None:
 def _as_list(items: object) -> list[Any]:
     if isinstance(items, Sequence):
         return list(items)
-    raise TypeError(f"{type(items).__name__} is no JSON")
+    raise TypeError(f"{type(items).__name__} is not JSON")
 
 
 def write_text(text: str, path: Path) -> None:

@@ -97,7 +97,7 @@ class Program:
             self._threads[1].join(GRACE_SEC)
         for line in self._last_words:
             say_aside(f"  | {line}")
-        where = "its last lines on stderr stand above" if self._last_words else "it wrote nothing on stderr"
+        where = "its last lines on stderr are above" if self._last_words else "it wrote nothing on stderr"
         return ProgramFailed(f"{what}; {where}")
 
     def _next(self) -> bytes | None:

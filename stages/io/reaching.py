@@ -64,7 +64,7 @@ def connect(endpoint: str) -> None:
         port = address.port or (443 if address.scheme == "https" else 80)
         (address.hostname or "").encode("idna")
     except ValueError as error:
-        raise ConnectionError(f"{endpoint} is no address ({error})") from error
+        raise ConnectionError(f"{endpoint} is not an address ({error})") from error
     try:
         socket.create_connection((address.hostname or "", port), timeout=CONNECT_SEC).close()
     except OSError as error:

@@ -72,8 +72,8 @@ def require_params_as_read() -> None:
     """*Errors*: when params.yaml changed since this process read it, since DVC records it after a stage."""
     if read_document.cache_info().currsize and present() != read_document():
         raise ConfigurationError(
-            "params.yaml changed while this stage ran, and DVC would record the new params beside outputs of the old: "
-            "run again, and write no params meanwhile (`dvc exp run --temp` runs an experiment beside a run)."
+            "params.yaml changed while this stage ran, and DVC would record the new params with outputs of the old "
+            "ones. Run again, and change no params meanwhile (`dvc exp run --temp` runs an experiment apart)."
         )
 
 

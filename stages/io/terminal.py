@@ -167,8 +167,8 @@ def _run(main: Callable[[], None]) -> None:
         with _disk_in_words(), clock(os.environ["DVC_STAGE"]) if "DVC_STAGE" in os.environ else nullcontext():
             if sys.flags.optimize > 1:
                 raise ConfigurationError(
-                    "Python leaves docstrings out here (PYTHONOPTIMIZE=2 or -OO), and the drawing library cannot do "
-                    "without: `unset PYTHONOPTIMIZE`, then run again."
+                    "Python drops docstrings here (PYTHONOPTIMIZE=2 or -OO), but the drawing library needs them: "
+                    "`unset PYTHONOPTIMIZE`, then run again."
                 )
             main()
             if "DVC_STAGE" in os.environ:

@@ -34,8 +34,8 @@ def git(*arguments: str) -> str:
         reason = error.stderr.decode("utf-8", "replace").strip()
         if "not a git repository" in reason:
             raise ConfigurationError(
-                "this folder is no git clone, and git keeps every run: clone it, or type: git init && git add -A && "
-                "git commit -m Start"
+                "this folder is not a git clone, and git keeps every run: clone it, or type: git init && git add -A "
+                "&& git commit -m Start"
             ) from None
         head = subprocess.run([*GIT, "rev-parse", "-q", "--verify", "HEAD"], capture_output=True, check=False)  # noqa: S603
         if head.returncode == 1:
@@ -55,8 +55,8 @@ def require_whole_history() -> None:
     """*Errors*: `ConfigurationError` in a shallow clone, which lacks the records of earlier commits."""
     if is_shallow():
         raise ConfigurationError(
-            "this clone holds only the newest commits (a shallow clone), and earlier ones record runs and openings of "
-            "the holdout: `git fetch --unshallow` brings them, then this command again."
+            "this clone holds only the newest commits (a shallow clone), and earlier ones record runs and openings "
+            "of the holdout: run `git fetch --unshallow`, then this command again."
         )
 
 

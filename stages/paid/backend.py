@@ -172,10 +172,9 @@ class PaidBackend:
         first, held = batches[0].questions[0].key, sum(len(batch.asked) for batch in batches)
         why = self.context.attempts.holder(first) if self.context.attempts else "came and went"
         return BudgetStop(
-            f"{count(held, 'question is', 'questions are')} held by other machines or reached api.max_attempts "
-            f"(the first {why}): run again "
-            f"later; if the other run died, `make spend` shows what was paid, and `make release KEY={first}` allows "
-            "the keys of its request to be bought again."
+            f"{count(held, 'question is', 'questions are')} held by other machines or reached api.max_attempts (the "
+            f"first {why}): run again later. If the other run died, `make spend` shows what was paid, and `make "
+            f"release KEY={first}` frees the keys of its request."
         )
 
     @contextmanager
@@ -246,7 +245,7 @@ class PaidBackend:
         )
         end = "The next run continues there."
         if None in periods.values():
-            end = f"A request alone is beyond a limit: raise it{' or set api.pack to none' * (api.pack != 'none')}."
+            end = f"A single request is beyond a limit: raise it{' or set api.pack to none' * (api.pack != 'none')}."
         return (
             f"Stopped before the next request; {self._kept()} in this run. Left: "
             f"{count(len(asked) - len(here), 'question')} in {count(len(left), 'request')}; runs "

@@ -71,8 +71,8 @@ class CommandBackend:
                     records[record.key] = record
         except ProgramFailed as error:
             raise DataContractError(
-                f"the program {self.name} {error}. {self.computed} of {len(missing)} answers were computed "
-                "and kept, and the next run asks it the rest."
+                f"the program {self.name} {error}. {self.computed} of {len(missing)} answers were computed and kept, "
+                "and the next run asks for the rest."
             ) from None
         except Interrupted as end:
             raise Interrupted(

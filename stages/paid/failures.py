@@ -57,7 +57,7 @@ SERIES_TOO_SHORT = replace(
 ELSEWHERE = Refusal(
     "refused",
     ConfigurationError,
-    "the service lies at another address, and no request follows a redirection: correct forecaster.base_url",
+    "the service redirects to another address, and no request follows: correct forecaster.base_url",
 )
 PERHAPS_BILLED = Refusal("unknown", BudgetStop, "run again later; what was answered is kept", again=99)
 
@@ -102,11 +102,15 @@ def failure_of(
         return _of_status(error, text, pause_sec)
     if isinstance(error, httpx.TimeoutException):
         sentence = (
-            f"no answer came within api.timeout_sec ({type(error).__name__}), so it counts: raise it and run again."
+            f"no answer came within api.timeout_sec ({type(error).__name__}), so the request counts: raise "
+            "api.timeout_sec and run again."
         )
         return RequestFailed("unknown", BudgetStop(sentence), late=True)
     if isinstance(error, httpx.TransportError):
-        sentence = f"no answer came ({type(error).__name__}: {text}); it may have been billed, so it counts. Run again."
+        sentence = (
+            f"no answer came ({type(error).__name__}: {text}); the request may have been billed, so it counts. Run "
+            "again."
+        )
         return RequestFailed("unknown", BudgetStop(sentence), again=99)
     kind = "" if isinstance(error, UnreadableAnswer) else f"{type(error).__name__}: "
     sentence = (

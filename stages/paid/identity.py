@@ -121,17 +121,18 @@ def _holds(path: str, number: str) -> bool:
 
 def _store_elsewhere(known: dict[str, str], objects: ObjectStore) -> str:
     there = [path for number, path in known.items() if _holds(path, number)]
-    here = f"DVC's cache now has {objects.address}, which is {'another store' if id_at(STORE, objects) else 'none'}"
-    stop = "nothing is asked, because everything would be paid again"
+    here = f"DVC's cache now has {'another' if id_at(STORE, objects) else 'no'} store at {objects.address}"
+    stop = "nothing is bought, because everything would be paid again"
     anew = "`make new-store` continues without those answers and counts requests from zero"
     if not there:
         return (
-            f"the answers and the ledger of this repository were in {_each(known.values())}, and are no longer there; "
-            f"{here}: {stop}. Restore the folder, or {anew}."
+            f"the answers and the ledger of this repository are no longer in {_each(known.values())}; {here}: "
+            f"{stop}. Restore the folder, or {anew}."
         )
     return (
-        f"the answers and the ledger of this repository are in {_each(there)}; {here}: {stop}. `dvc cache dir --local "
-        f"{Path(there[0]).parent}` uses them where they are, `make adopt-store` moves them into the new cache, {anew}."
+        f"the answers and the ledger of this repository are in {_each(there)}; {here}: {stop}. `dvc cache dir "
+        f"--local {Path(there[0]).parent}` uses them where they are, `make adopt-store` moves them into the new "
+        f"cache, or {anew}."
     )
 
 
@@ -144,9 +145,9 @@ def _ledger_elsewhere(known: dict[str, str], objects: ObjectStore) -> str:
             "again."
         )
     return (
-        f"the requests of this repository are counted at {_each(known.values())}, but api.scope remote would now count "
-        f"at {objects.address}, which is another ledger or none: nothing is asked, because the day's limit would begin "
-        "again at zero. Restore core.remote, or run `make new-store` to count there from now on."
+        f"the requests of this repository are counted at {_each(known.values())}, but api.scope remote would now "
+        f"count at {objects.address}, which is another ledger or none. Nothing is bought, because the day's count "
+        "would begin again at zero. Restore core.remote, or run `make new-store` to count there from now on."
     )
 
 

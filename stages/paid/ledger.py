@@ -92,7 +92,7 @@ class Ledger:
             if reservation.of_month:
                 self.days.of_month(reservation.day).settle(reservation.of_month, state, document)
         except (OSError, PipelineError) as error:
-            say_aside(f"reservation {reservation.call} stays reserved ({error}): it counts.")
+            say_aside(f"reservation {reservation.call} stays reserved ({error}) and counts as sent.")
             return
         if state == "refunded":
             self.counted -= 1

@@ -108,7 +108,7 @@ def parse_facts(content: bytes) -> ModelFacts | str:
         return str(document["untold"])
     facts = ModelFacts(**document)
     if not all(type(value) is int and value > 0 for value in (facts.input_size, facts.horizon)):
-        raise ValueError(f"input_size {facts.input_size!r} and horizon {facts.horizon!r} are no positive numbers")
+        raise ValueError(f"input_size {facts.input_size!r} and horizon {facts.horizon!r} are not positive numbers")
     return facts
 
 

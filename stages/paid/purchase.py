@@ -212,8 +212,8 @@ class Buyer:
         if more and not self._warned_of_more:
             self._warned_of_more = True
             say_aside(
-                f"The service counted {counts.tokens:,} tokens where {held.tokens:,} were reckoned; the ledger counts "
-                "the larger number. Check that api.tariff.tokens_per_value matches your contract."
+                f"The service counted {counts.tokens:,} tokens where {held.tokens:,} were estimated; the ledger "
+                "counts the larger number. Check that api.tariff.tokens_per_value matches your contract."
             )
         return {**tokens, **more}
 
@@ -274,7 +274,9 @@ class Buyer:
         try:
             self.context.attempts.end(begun, state)
         except (OSError, PipelineError) as error:
-            sentence = f"{len(begun)} locks stay open on the remote ({error}): the next run from this store ends them."
+            sentence = (
+                f"{len(begun)} locks stay open on the remote ({error}): the next run from this store releases them."
+            )
             say_aside(sentence)
 
 

@@ -109,8 +109,9 @@ class ReservationLog:
         for reservation, state in counted:
             if not (note := self._notes.get(f"{reservation}.json")):
                 raise BudgetStop(
-                    f"{reservation}.json of the ledger is not readable, so its tokens, money and minute are unknown: "
-                    "restore it, wait until its day or month is over, or set the limits of api that need it to null."
+                    f"{reservation}.json of the ledger is not readable, so its tokens, money and minute are unknown. "
+                    "Restore it, wait until its day or month is over, or set to null the limits of api that need "
+                    "them."
                 )
             notes.append(note | self._notes.get(f"{reservation}.{state}", {}) | {"reserved": note.get("units")})
         return notes

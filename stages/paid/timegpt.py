@@ -196,7 +196,7 @@ def _certificates() -> ssl.SSLContext:
         named = [f"{name} {os.environ[name]}" for name in ("SSL_CERT_FILE", "SSLKEYLOGFILE") if name in os.environ]
         raise ConfigurationError(
             f"TLS cannot be set up with {' or '.join(named)} ({error}): correct it, or unset it; without "
-            "SSL_CERT_FILE, certificates are those of Python's package certifi."
+            "SSL_CERT_FILE, the certificates of Python's package certifi are used."
         ) from None
 
 

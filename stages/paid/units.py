@@ -49,7 +49,7 @@ def parse_units(document: Mapping[str, Any]) -> Units:
     """The units in a document of `Units.document`. *Errors*: `ValueError` and the like."""
     units = Units(**{**document, "money": Decimal(document["money"])})
     if not all(type(value) is int and value >= 0 for value in _values(units)[:-1]) or not units.money >= 0:
-        raise ValueError(f"{document} are no units")
+        raise ValueError(f"{document} are not units")
     return units
 
 

@@ -135,9 +135,12 @@ class ForecasterParams(LocalParams):
                 f"not {self.base_url!r}"
             )
         elif not SENDABLE_MODEL.fullmatch(self.model):
-            yield f"forecaster.model {self.model!r} cannot be sent: take printable ASCII without space around it"
+            yield f"forecaster.model {self.model!r} cannot be sent: use printable ASCII without space around it"
         elif self.model in LOCAL_OPTIONS or self.model.startswith(FREE):
-            yield f"forecaster.model {self.model!r} is the name of a free forecast, whose rows stand beside: rename it"
+            yield (
+                f"forecaster.model {self.model!r} is the name of a free forecast, whose rows are in the same tables: "
+                "rename it"
+            )
         elif is_azure(self.base_url):
             yield from self._problems_at_azure()
 
@@ -152,22 +155,23 @@ class ForecasterParams(LocalParams):
             yield f"forecaster 'command' sends nothing to forecaster.base_url {self.base_url!r}: set it null"
         if self.model in LOCAL_OPTIONS or not MODEL_OF_A_COMMAND.fullmatch(self.model):
             yield (
-                f"forecaster.model {self.model!r} is no name for a program of yours: take letters, digits, `_`, `.` "
-                f"and `-`, no name of a local forecaster {list(LOCAL_OPTIONS)}, and none that begins like a bought one"
+                f"forecaster.model {self.model!r} cannot name a program of yours: use letters, digits, `_`, `.` and "
+                f"`-`, but neither a local forecaster's name {list(LOCAL_OPTIONS)} nor one that begins like a bought "
+                "one"
             )
         yield from self._problems_of_sdk_options()
 
     def _problems_at_azure(self) -> Iterator[str]:
         if AZURE_IN_SDK in str(self.base_url) and self.model != AZURE_MODEL:
             yield (
-                f"at an Azure address the SDK asks for the model {AZURE_MODEL!r} whatever is named, so set "
-                f"forecaster.model to {AZURE_MODEL!r}, not {self.model!r}"
+                f"at an Azure address the SDK always asks for the model {AZURE_MODEL!r}, so set forecaster.model to "
+                f"{AZURE_MODEL!r}, not {self.model!r}"
             )
         if self.input_size is None or self.model_horizon is None:
             yield (
                 "an Azure address does not give its model's numbers, so set forecaster.input_size and "
-                "forecaster.model_horizon yourself; they only decide how many rows are sent (3 * input_size + "
-                "model_horizon), which must be forecaster.min_rows or more: 500 and 20 send 1520, say"
+                "forecaster.model_horizon yourself. They only decide how many rows are sent (3 * input_size + "
+                "model_horizon), at least forecaster.min_rows: 500 and 20 send 1520, say"
             )
 
     @property

@@ -80,7 +80,7 @@ class QualityParams(Section, section="quality"):
         pattern=r"^[a-z0-9_]+$", description="conf/halts/<name>.csv, listed halts of trading"
     )
     unlisted_halts: Annotated[Literal["drop", "keep"], Neutral("drop")] = Field(
-        description="sessions of halts that only the other symbols tell"
+        description="sessions with halts that only the other symbols show"
     )
     no_trade_minutes: Annotated[Literal["gap", "quiet"], Neutral("gap")] = Field(description="what an absent minute is")
     quiet_max_min: Annotated[int, Field(ge=1, le=390), Neutral(10)] = Field(

@@ -85,11 +85,11 @@ def parse(model: type[S], document: dict[str, Any]) -> S:
     if model.partial and isinstance(section, dict):
         section = {key: section[key] for key in model.model_fields if key in section}
     if odd := next(_keys_that_are_no_text(section, model.section), None):
-        raise ConfigurationError(f"{odd} is a key that is no text to YAML: quote it, as in 'ON'. {REMEDY}")
+        raise ConfigurationError(f"{odd} is a key that YAML does not read as text: quote it, as in 'ON'. {REMEDY}")
     try:
         text = json.dumps(section, default=str)  # in JSON a list is a tuple and a text a day, without any conversion
     except (TypeError, ValueError):
-        raise ConfigurationError(f"{model.section}: a key is no text, or a value contains itself. {REMEDY}") from None
+        raise ConfigurationError(f"{model.section}: a key is not text, or a value contains itself. {REMEDY}") from None
     try:
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:
@@ -114,7 +114,7 @@ def _sentence(section: str, error: ValidationError) -> str:
 def _clause(place: tuple[int | str, ...], problem: Mapping[str, Any]) -> str:
     where = ".".join(map(str, place))
     if problem["type"] == "extra_forbidden":
-        return f"{where} is no key that docs/PARAMS.md knows"
+        return f"{where} is not a key in docs/PARAMS.md"
     if problem["type"] == "missing":
         return f"{where} is not stated"
     value = "" if problem["type"] in {"value_error", "json_invalid"} else f" = {problem['input']!r}"

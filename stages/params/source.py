@@ -67,7 +67,7 @@ class CsvParams(Closed):
 
     def _problems(self) -> Iterator[str]:
         if (self.header_lines == 0) != (self.columns is not None):
-            yield "source.csv names columns where header_lines is 0, and nowhere else"
+            yield "source.csv must name columns if header_lines is 0, and only then"
 
 
 ONE_HEADER = CsvParams(header_lines=1, columns=None, separator=",")

@@ -222,8 +222,8 @@ def another_candidate_is_left(study: StageStudy) -> Iterator[str]:
     """A candidate other than the asked forecaster is left, since the free mix that it is compared with excludes it."""
     if set(study.worth.candidates) == {study.forecaster.name}:
         yield (
-            f"worth.candidates {list(study.worth.candidates)} names only the asked forecaster, which is no part of the "
-            "free mix that it is compared with: name another one"
+            f"worth.candidates {list(study.worth.candidates)} names only the asked forecaster, which is not part of "
+            "the free mix that it is compared with: name another one"
         )
 
 

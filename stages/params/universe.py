@@ -64,4 +64,7 @@ class UniverseParams(Span, ReadSymbols, Whitelist, AskedSymbols):  # in the orde
         if unknown := sorted(set(self.whitelist) - set(self.symbols)):
             yield f"universe.whitelist names {unknown}, which universe.symbols does not"
         if PORTFOLIO in self.all_symbols:
-            yield f"universe names a symbol {PORTFOLIO}, as tables call all symbols together: rename it at the source"
+            yield (
+                f"universe names a symbol {PORTFOLIO}, which is what tables call all symbols together: rename it at "
+                "the source"
+            )

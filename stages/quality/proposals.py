@@ -110,7 +110,7 @@ def label_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> tuple[str | None, 
     reading = read_labels({"": stamps}, calendar)
     sure = f"confidence {reading.confidence:.1%}; {reading.words}"
     if not reading.is_decided():
-        return None, f"the bars do not tell whether stamps name starts or ends ({sure})"
+        return None, f"the bars do not show whether stamps name starts or ends ({sure})"
     if reading.shift_min or reading.zone_hours:
         return None, f"the first stamp of a session is neither 09:30 nor 09:31 ({sure}): see the zone"
     return reading.label, f"{reading.label} ({sure})"

@@ -36,7 +36,7 @@ def check_unit(rows: pl.DataFrame, quality: QualityParams) -> None:
         raise HardFailure(
             "PX9",
             f"the median price is {middle:,.10g}, less than {LEAST_TICKS:g} ticks (quality.tick_size "
-            f"{quality.tick_size:g}): are these prices scaled down twice? Costs would be all; {remedy}.",
+            f"{quality.tick_size:g}): are these prices scaled down twice? Costs would exceed any gain; {remedy}.",
         )
     step = WHOLE_TICKS * quality.tick_size
     whole = prices.filter(((prices / step).round() * step - prices).abs() < quality.tick_size / 10)

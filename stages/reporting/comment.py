@@ -138,7 +138,7 @@ def metrics(change: Change) -> Grid | None:
         for name in dict.fromkeys([*before, *after])
     ]
     tried = " and ".join(count(record.trials, "trial") for record in runs_of(change).values())
-    return grid(f"Metrics, behind them {tried}", ("metric", change.base, "this change", "difference"), lines)
+    return grid(f"Metrics, after {tried}", ("metric", change.base, "this change", "difference"), lines)
 
 
 def _errors(record: Record) -> dict[str, float | None]:

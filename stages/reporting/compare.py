@@ -92,7 +92,7 @@ def figures(runs: Runs) -> Section:
         grid(f"The book on the {span}", titles, [_figures(name, book) for name, book in zip(runs, books, strict=True)])
         for span, books in spans.items()
     ]
-    trials = ", ".join(f"{count(record.trials, 'trial')} behind {name}" for name, record in runs.items())
+    trials = ", ".join(f"{count(record.trials, 'trial')} in {name}" for name, record in runs.items())
     sentence = f"The more variants are tried, the more a Sharpe ratio flatters: {trials}."
     return Section("figures", "Key figures", (sentence,), grids=tuple(tables))
 

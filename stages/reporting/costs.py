@@ -21,8 +21,8 @@ def costs(record: Record) -> Section:
     """One curve per span: a straight line with the same trades, possibly not with new decisions."""
     spans = record.cost_curve["span"].unique(maintain_order=True).to_list()
     sentences = (
-        f"“{TRADES_ARE[HELD].capitalize()}” keeps every trade and only charges it more; in "
-        f"“{TRADES_ARE[REDECIDED]}” the rule decides at those costs.",
+        f"“{TRADES_ARE[HELD].capitalize()}” keeps every trade and only charges it more; “{TRADES_ARE[REDECIDED]}” "
+        "lets the rule decide at those costs.",
         *(_break_even(record, span) for span in spans),
     )
     figures = tuple(_curve(record, span) for span in spans if _traded(record, span))

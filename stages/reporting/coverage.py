@@ -166,8 +166,8 @@ def _ties(pooled: Document) -> tuple[str, ...]:
     raw, calibrated, unmoved = (100 * share for share in (shares["raw"], shares["calibrated"], pooled["unmoved"]))
     return (
         f"{raw:.1f} % of the outcomes lie exactly on a quantile as answered, {calibrated:.1f} % on a calibrated one; "
-        f"for {unmoved:.1f} % the price did not move. Of the outcomes on a quantile as many count as at or below it "
-        "as bring the level's share nearest to what it promises.",
+        f"for {unmoved:.1f} % the price did not move. Outcomes exactly on a quantile are split so that the share at "
+        "or below it comes as near as possible to its level.",
     )
 
 

@@ -37,13 +37,13 @@ def _policy(features: Document) -> str:
     """The limit on unknown feature values, and the largest share found."""
     required, symbols = features["required"], features["symbols"].values()
     if not required:
-        return "No feature is required (features.required): unknown values are counted and stop nothing."
+        return "No feature is required (features.required): unknown values are counted and never stop the run."
     worst = max(_share(one["features"][name]) for one in symbols for name in required)
     incomplete = sum(one["rows_incomplete"] for one in symbols)
     return (
-        f"Required of the features: {', '.join(required)}; unknown on at most {worst:.2%} of a symbol's minutes, where "
-        f"features.max_null_share allows {features['max_null_share']:.2%}, and on {count(incomplete, 'minute')} in "
-        "all, look-back and dropped sessions included."
+        f"Required features: {', '.join(required)}. They are unknown on at most {worst:.2%} of a symbol's minutes "
+        f"(features.max_null_share allows {features['max_null_share']:.2%}) and on {count(incomplete, 'minute')} in "
+        "all, including look-back and dropped sessions."
     )
 
 
@@ -122,7 +122,7 @@ def sources(record: Record) -> Section:
         (source, "asked" if model == asked else "benchmark", shorten(symbols), *counts)
         for source, model, *counts, symbols in found.iter_rows()
     ]
-    titles = ("source", "stands as", "symbols", "forecasts a symbol", "sessions")
+    titles = ("source", "role", "symbols", "forecasts a symbol", "sessions")
     return Section(
         "sources",
         "Where the forecasts came from",

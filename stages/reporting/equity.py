@@ -18,8 +18,8 @@ BENCHMARK = "evaluate/benchmark.parquet"
 SEARCH, HOLDOUT = ("backtest/daily.parquet", BENCHMARK), ("evaluate/oos_daily.parquet", BENCHMARK)
 OPENED = ("evaluate/ungated_daily.parquet",)
 GREY = (
-    f"The grey curves are the rule {UNGATED}. They show what the forecast gates kept from trading; the symbols in it "
-    "did not pass, nothing was judged on it, and it stands in no table."
+    f"The grey curves are the rule {UNGATED}. They show what the forecast gates kept from trading: symbols that did "
+    "not pass. Nothing is judged on these curves, and no table includes them."
 )
 NEITHER = "Without the symbol gate the rule would not have traded either, so there is no curve of it."
 
@@ -52,9 +52,9 @@ def _capital(record: Record) -> str:
     if not trading:
         return "PORTFOLIO is the whole book: its capital is one unit for each symbol that may trade, and none may."
     return (
-        f"PORTFOLIO is the whole book: the sum of its symbols divided by the {count(len(trading), 'symbol')} that may "
-        f"trade ({shorten(trading)}). “{HOLDING.capitalize()}” is a unit of each of the same, from the first open to "
-        "the last close, without costs."
+        f"PORTFOLIO is the whole book: the sum of its symbols divided by the {count(len(trading), 'symbol')} that "
+        f"may trade ({shorten(trading)}). “{HOLDING.capitalize()}” holds one unit of each of these symbols from the "
+        "first open to the last close, without costs."
     )
 
 
@@ -95,7 +95,7 @@ def walk_forward(record: Record) -> Section:
     folds, walked = record.walk_forward[:-1], record.walk_forward.row(-1, named=True)
     sentences = (
         "The result of choosing by the sweep's rule again and again: each fold trades the variant that the sessions "
-        "before it proposed. Who may trade was judged on the whole search span, which flatters every fold.",
+        "before it proposed. Which symbols may trade was judged on the whole search span, which flatters every fold.",
         _result(record, folds.height, walked),
     )
     figures = (_folds(folds, walked),) if walked["trades"] else ()
@@ -105,11 +105,11 @@ def walk_forward(record: Record) -> Section:
 def _not_walked(record: Record) -> str:
     split = record.config["split"]
     if (walk := split["walk_forward"]) is None:
-        return "Not asked for: `dvc exp run -S split=walk_forward` walks this study."
+        return "Not run: `dvc exp run -S split=walk_forward` walks this study forward."
     first, between = (count(many, "session") for many in (walk["first_train_sessions"], split["embargo_sessions"]))
     return (
-        f"Nothing could be walked: the first choice needs {first}, then {between} of embargo and one to trade, and the "
-        f"variants are compared on {count(record.ranking['sessions'][0], 'session')}."
+        f"No fold could be walked: the first choice needs {first}, then {between} of embargo and one to trade, and "
+        f"the variants are compared on {count(record.ranking['sessions'][0], 'session')}."
     )
 
 

@@ -23,7 +23,7 @@ def fans(record: Record) -> Section:
         "line throughout the day is the actual price. Triangles mark entries (up: long, down: short), dots mark exits.",
         "The days are picked by rule: evenly from the worst traded symbol-day of the search span to the best."
         if record.trades.height
-        else f"Nothing was traded on the search span: shown are the last days of {days[0][0]}."
+        else f"Nothing was traded on the search span; these are the last days of {days[0][0]}."
         if days
         else "Nothing was traded on the search span, which holds no forecast of the stated kind.",
         *record.selection_of_traders,

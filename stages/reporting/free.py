@@ -1,4 +1,4 @@
-"""Section "Beside what is free": asked and free forecasts on the same questions, also by the model's training."""
+"""Section "Against free forecasts": asked and free forecasts on the same questions, also by the model's training."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,7 +15,7 @@ from stages.tables.trades import PORTFOLIO
 
 ROW_HEIGHT = 18
 SIDES = {"before": "up to", "after": "after"}
-TITLE = "Beside what is free"
+TITLE = "Against free forecasts"
 
 
 def free(record: Record) -> Section:

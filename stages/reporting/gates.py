@@ -10,7 +10,7 @@ from stages.tables.scores import WORSE
 TITLES = (
     "gate",
     "verdict",
-    "measured and needed, and what is sure",
+    "measured and needed, with confidence bound",
     "n",
     "days",
     "what this much evidence can say",
@@ -43,7 +43,7 @@ def gates(record: Record) -> Section:
         "PASS and FAIL need enough evidence; INCONCLUSIVE means that there is too little; SEALED means that the "
         "holdout was not opened for this strategy, or has not begun, and nothing was judged.",
         f"Policy {policy}: {POLICIES[policy]}. “95 % sure: ≤ 0.7” is a one-sided confidence bound of the true value; "
-        "what it must reach stands behind it.",
+        "what the bound must reach follows it.",
         f"Of {count(len(cells), 'cell')} (symbol, history, horizon, calibration) {eligible} could trade, if "
         "universe.whitelist names the symbol.",
         *record.selection_of_traders,
@@ -81,8 +81,8 @@ def _line(record: Record, name: str, gate: Document) -> tuple[Any, ...]:
 def _why_it_passes(gate: Document) -> str:
     """Why a coverage that is farther off than the threshold passes, in a sentence."""
     return (
-        f"Passes although it is off by more than {measure(gate['threshold'])}: only a distance that is surely larger "
-        f"fails, and this one may by luck of its days be as small as {measure(max(gate['bound'] or 0.0, 0.0))}."
+        f"Passes although it is off by more than {measure(gate['threshold'])}: only a distance surely larger than "
+        f"that fails, and the true one may be as small as {measure(max(gate['bound'] or 0.0, 0.0))}."
     )
 
 

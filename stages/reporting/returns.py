@@ -35,9 +35,9 @@ def returns(record: Record) -> Section:
     if not spans:
         return Section("returns", title, ("Nothing was traded, so there are no returns.",))
     sentences = (
-        "All figures are of daily net P&L in bp of the capital, which is invested anew at every entry: days and months "
-        "add up, nothing is compounded, and a year has 252 sessions. Sortino is the mean over the root mean square of "
-        "all days, those that earn counted as 0. A beta is the book's covariance with the market over "
+        "All figures are of daily net P&L in bp of the capital, which is invested anew at every entry: days and "
+        "months add up, nothing is compounded, and a year has 252 sessions. Sortino is the mean over the root mean "
+        "square of all days, with days that earn counted as 0. Beta is the book's covariance with the market over "
         "the market's variance.",
         f"“{HOLDING.capitalize()}” pays no costs and stays invested overnight, which the book never is.",
         *_no_rolling(record, spans),
@@ -80,7 +80,7 @@ def _rolling(record: Record, span: str, book: pl.DataFrame) -> Iterator[Figure]:
     found = (
         f"Of the last {window} sessions each; from {number(table['sharpe'].min(), 1)} to "
         f"{number(table['sharpe'].max(), 1)}, at the end {sharpe(last['sharpe'], last['se'])}. The band is one "
-        f"standard error, {count(record.trials, 'trial')} stand behind it."
+        f"standard error, after {count(record.trials, 'trial')}."
     )
     chart = alt.layer(band, line, level(0.0, "")).add_params(sliding())
     title = f"Rolling Sharpe, {span} span{record.open_part * (span == 'holdout')}"
@@ -130,7 +130,7 @@ def _key_figures(record: Record, spans: dict[str, pl.DataFrame]) -> Grid:
             if market is not None:
                 rest = ("always", "always", *(_ratio(_against(market, one)) for one in held.values()))
                 lines.append((span, name, *_figures(market), *rest))
-    return grid("The book beside buying and holding", titles, lines)
+    return grid("The book against buy and hold", titles, lines)
 
 
 def _days(record: Record, span: str, name: str) -> np.ndarray | None:

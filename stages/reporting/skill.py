@@ -40,9 +40,9 @@ def controls(record: Record) -> Section:
         for name in in_order(proofs.keys() - {"verdict"}, CONTROLS)
     ]
     sentences = (
-        f"{count(len(lines), 'forecaster')} with known scores test this pipeline on the run's own questions. If "
-        "history held the answer, or the score read the wrong step, they could not all get their known score; then no "
-        "cell may trade.",
+        f"{count(len(lines), 'forecaster')} with known scores test this pipeline on the run's own questions. If the "
+        "history held the answer, or the score read the wrong step, at least one would miss its known score, and no "
+        "cell could trade.",
     )
     titles = ("control", "what it does", "verdict", "rule", "lowest rMAE", "highest rMAE", "forecasts")
     return Section("controls", "Controls", sentences, grids=(grid("Controls", titles, lines),))
@@ -188,7 +188,7 @@ def _by_snapshot(record: Record) -> Iterator[Figure]:
         f"rMAE by time of day, {count(horizon, 'minute')} ahead",
         f"Relative mean absolute error at {count(horizon, 'minute')} by symbol and snapshot: "
         f"{in_words(entries, 'snapshot')}.",
-        "Green is better than persistence, red is worse; the deeper, the further from it.",
+        "Green is better than persistence, red is worse; the deeper the colour, the larger the difference.",
         CELLS,
         sized(cells + words, max(LEAST_HEIGHT, TILE_HEIGHT * len({entry["symbol"] for entry in entries}))),
     )

@@ -36,10 +36,10 @@ def sweep(record: Record) -> Section:
         f"{count(record.ranking.height, 'variant')} on the search span, {count(record.trials, 'trial')} in all with "
         f"those logged before. {_proposed(record)}",
         *_compared(record),
-        "The best of many tries looks good by luck alone. The deflated Sharpe ratio (DSR) is the probability that the "
-        "true ratio is above what luck gives the best of so many. PBO is how often the best on one half of the days is "
-        "at or below the median on the other half. SPA p is how often luck alone gives a best mean day, in daily "
-        "deviations, as high as this grid's.",
+        "The best of many tries looks good by luck alone. The deflated Sharpe ratio (DSR) is the probability that "
+        "the true ratio is above what luck gives the best of so many. PBO is how often the best on one half of the "
+        "days is at or below the median on the other half. SPA p is how often luck alone gives a best mean day, in "
+        "daily standard deviations, as high as this grid's.",
     )
     if not (record.ranking["trades"] > 0).any():
         return Section("sweep", "The sweep", (*sentences, "No variant traded: there is nothing to rank or to draw."))
@@ -139,8 +139,8 @@ def _luck(record: Record) -> Grid:
             found["trials"],
         ),
         ("equivalent independent trials", number(found["effective_trials"], 1), variants),
-        ("probability of overfitting (PBO; up to 0.2 is calm)", _of_halves(found["pbo"], record), variants),
-        ("no variant beats not trading (SPA p; up to 0.1 is calm)", probability(found["spa_p"]), variants),
+        ("probability of overfitting (PBO; up to 0.2 is reassuring)", _of_halves(found["pbo"], record), variants),
+        ("no variant beats not trading (SPA p; up to 0.1 is reassuring)", probability(found["spa_p"]), variants),
     ]
     return grid("How much of the best is luck", ("figure", "value", "variants it accounts for"), lines)
 
@@ -149,9 +149,7 @@ def _of_halves(pbo: float | None, record: Record) -> str:
     """PBO with its count, since 0 of seventy is not the same as never."""
     blocks = record.config["sweep"]["pbo_blocks"]
     halves = comb(blocks, blocks // 2)
-    return (
-        MISSING if pbo is None else f"{number(pbo)} ({round(pbo * halves)} of {halves:,} ways to take half of the days)"
-    )
+    return MISSING if pbo is None else f"{number(pbo)} ({round(pbo * halves)} of {halves:,} ways to halve the days)"
 
 
 def _ranking(record: Record) -> Grid:

@@ -14,7 +14,7 @@ REASONS = {
     "PASS": "Every required gate passes.",
     "FAIL": "At least one required gate fails: nothing here justifies a trade.",
     "INCONCLUSIVE": "No required gate fails, but there is too little evidence to pass them all.",
-    "SEALED": "Nothing in the search span speaks against this strategy, and nothing is judged out of sample yet.",
+    "SEALED": "Nothing on the search span counts against this strategy, and nothing is judged out of sample yet.",
 }
 OWN_BARS = "`make first-run PRESET=name URI=folder` asks the same of your own bars; this market is artificial."
 NEXT = {
@@ -23,7 +23,9 @@ NEXT = {
     "INCONCLUSIVE": "give it more sessions (`universe.first_session`, `last_session`); `make plan` prices them.",
     "SEALED": "if you stand by this strategy, `make open-holdout` judges it on the holdout, once and on the record.",
 }
-NAME_A_SYMBOL = "`make whitelist` puts the symbols that passed every forecast gate on it; then `make run`."
+NAME_A_SYMBOL = (
+    "`make whitelist` puts the symbols that passed every forecast gate on universe.whitelist; then `make run`."
+)
 UNTRADED = "The rule traded nothing on the search span, and nothing is judged out of sample yet."
 LOST = "The rule loses on the search span, where it was chosen, and nothing is judged out of sample yet."
 LOSES = "change the rule or the symbols before you open the holdout: what loses where it was chosen rarely earns there."
@@ -74,7 +76,7 @@ def _reason(record: Record) -> str:
 def _caveat(record: Record) -> str:
     """The warnings about artificial bars and local forecasts."""
     sayings = {
-        "The market is artificial: this verdict says that the pipeline works or not, nothing about money.": (
+        "The market is artificial: this verdict says whether the pipeline works, and nothing about money.": (
             record.is_synthetic
         ),
         "The forecasts were made on this machine: this verdict says nothing about TimeGPT.": record.is_local,
@@ -150,7 +152,7 @@ def _in_short(record: Record) -> tuple[tuple[str, str], ...]:
         f"{count(sessions, 'session')} from {first} to {last}, and whether a rule that trades its forecasts earns more "
         "than it costs."
     )
-    return (("Tested", tested), ("Came out", _came_out(record)), ("Next", _next(record)))
+    return (("Tested", tested), ("Found", _came_out(record)), ("Next", _next(record)))
 
 
 def _ahead(rules: Mapping[str, Any], symbols: list[str]) -> str:

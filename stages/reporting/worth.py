@@ -28,7 +28,7 @@ KINDS = {
 QUESTIONS = {"shape": "distribution", "direction": "median", "money": "money"}
 MEASURED = ("advantage", "interval", "better", "too small")
 OTHER_STUDY = (
-    "The runs are two studies: to take the better one is a choice made after a look. `make trials` counts studies of "
+    "The runs are two studies: taking the better one is a choice made after a look. `make trials` counts studies of "
     "one source and forecaster (worth.prior_studies)."
 )
 CELLS = {"primary": "verdict's own", "raw": "as answered"}
@@ -80,8 +80,8 @@ def _sentences(record: Record, verdict: Document) -> list[str]:
     sentences = [why_gates_differ(verdict, record.gates["verdict"])]
     if hardest is not None:
         sentences.append(
-            "Of the free forecasts, each taken by itself, the hardest to beat is "
-            f"{hardest['free']}: {odds(hardest['most_better'])}."
+            f"The single free forecast that is hardest to beat is {hardest['free']} (evidence "
+            f"{odds(hardest['most_better'])})."
         )
     left = verdict["left_out"]
     reasons = {"void": "without an outcome", "uncalibrated": "not calibrated yet", "no_scale": "without a width"}
@@ -91,7 +91,7 @@ def _sentences(record: Record, verdict: Document) -> list[str]:
     if left["days_set_aside"]:
         counted.append(f"{count(left['days_set_aside'], 'day')} with fewer than half of the symbols")
     if counted:
-        sentences.append(f"Left out where losses are compared, on both sides: {', '.join(counted)}.")
+        sentences.append(f"Left out of both sides where losses are compared: {', '.join(counted)}.")
     return [*filter(None, sentences)]
 
 
@@ -137,8 +137,8 @@ def _unit(record: Record) -> str:
 
 
 def _cells(record: Record, verdict: Mapping[str, Any]) -> Grid:
-    titles = ("question", "compared", "sessions", *MEASURED, "holds with the others")
-    caption = "Every comparison with the free forecasts; only the first of its question decides"
+    titles = ("question", "compared", "sessions", *MEASURED, "holds when judged together")
+    caption = "Every comparison with the free forecasts; the verdict uses only the first of its own question"
     return grid(f"{caption}; money is in {_unit(record)} a session", titles, map(_line, verdict["cells"]))
 
 

@@ -144,7 +144,8 @@ def read_run(root: Path = Path(), params: Mapping[str, Any] | None = None) -> Ru
         ) from None
     if not run.stages:
         raise ConfigurationError(
-            "dvc.lock is empty, incomplete or amid a merge: `git checkout HEAD -- dvc.lock`, then `make run`."
+            "dvc.lock is empty, incomplete or in the middle of a merge: `git checkout HEAD -- dvc.lock`, then `make "
+            "run`."
         )
     return run if params is None else Run(params, run.stages)
 

@@ -82,7 +82,8 @@ def unit_of(first: int | str) -> tuple[Unit, str]:
             when = pl.from_epoch(pl.Series([int(first)]), time_unit=unit)[0]
             return unit, f"{unit}: {first} is {when} UTC"
     raise DataContractError(
-        f"the first stamp is {first}, which is no time since 1970 in s, ms, us or ns: convert the stamps at the source."
+        f"the first stamp is {first}, which is not a time since 1970 in s, ms, us or ns: convert the stamps at the "
+        "source."
     )
 
 

@@ -104,15 +104,15 @@ def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
             fitting.append((weekends, span, place, f"{day}{between}{clock}{ending}"))
     if not fitting and NUMBER.fullmatch(odd[0]):
         raise DataContractError(
-            f"the stamp {odd[0]!r} is no whole number since 1970, nor a day and a time: convert the stamps at the "
-            "source."
+            f"the stamp {odd[0]!r} is neither a whole number since 1970 nor a day and a time: convert the stamps at "
+            "the source."
         )
     if not fitting:
         others = texts.filter(~texts.is_in(odd.implode()))
         if len(others):  # no single source.stamp_format fits them
             raise DataContractError(
-                f"the stamp {odd[0]!r} has an unknown format, and {others[0]!r} another: write them in one form at the "
-                "source."
+                f"the stamps {odd[0]!r} and {others[0]!r} have different, unknown formats: write them in one form at "
+                "the source."
             )
         raise DataContractError(
             f"the stamp {odd[0]!r} has an unknown format: set source.stamp_format, for example to %m/%d/%Y %H:%M."

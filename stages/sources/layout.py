@@ -137,8 +137,8 @@ def _symbol_part(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     for other in parts:
         if other != symbol and _groups(symbol, other):
             raise DataContractError(
-                f"paths name {shorten(sorted({*other}))} and, always beside the same, {shorten(sorted({*symbol}))}: "
-                "say which are symbols, SYMBOLS=, or write * in the place of the others in URI=."
+                f"paths name {shorten(sorted({*other}))} and, always paired with the same, "
+                f"{shorten(sorted({*symbol}))}: name the symbols in SYMBOLS=, or write * for the others in URI=."
             )
     return symbol
 

@@ -60,9 +60,9 @@ def _evidence_then(worth: Document) -> str:
 def _not_worth_it(worth: Document) -> tuple[str, str, str]:
     better = worth["most_better"] >= worth["threshold"]
     if in_money(worth):
-        why = f"Surely the forecasts earn no more than {_hurdle(worth)}."
+        why = f"The forecasts surely earn no more than {_hurdle(worth)}."
     elif better:
-        why = f"Better than what is free, surely, but surely by less than {_asked(worth)}."
+        why = f"Surely better than what is free, but surely by less than {_asked(worth)}."
     else:
         why = f"Nothing you would pay for: surely less than {_asked(worth)} better than what is free."
     against = "Evidence against a gain" if in_money(worth) else f"Evidence against {_asked(worth)}"
@@ -195,7 +195,7 @@ def _training(worth: Document) -> str:
         return "Training days: unknown, it may have seen these."
     return (
         f"Training days: {before} of {_sessions(both)} lie before the end of its training, "
-        f"{training['trained_until']}, and count for nothing."
+        f"{training['trained_until']}, and do not count."
     )
 
 

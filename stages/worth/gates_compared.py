@@ -8,7 +8,11 @@ def why_gates_differ(worth: Document, gates: str) -> str:
     """Why this verdict and that of the gates differ; empty if they agree."""
     state = State(worth["state"])
     if state is State.WORTH_IT and gates in {"FAIL", "INCONCLUSIVE"}:
-        asks = "the rule earns more than with what" if in_money(worth) else "the whole distribution beats what"
+        asks = (
+            "the rule earns more than with a forecast that"
+            if in_money(worth)
+            else "the whole distribution beats one that"
+        )
         return (
             f"The gates say {gates} because they ask another question, once: is the median better than persistence, "
             f"and does the rule earn money? Worth asks whether {asks} is free."

@@ -120,7 +120,7 @@ def before_you_buy(setup: Setup, sds: Mapping[str, float], pair: Sequence[str], 
     head = (
         f"Before you buy ({shorten(setup.symbols)}, {count(setup.snapshots, 'snapshot')}, "
         f"{count(setup.calls_a_session, 'call')} a session, at most {count(sessions, 'session')} = "
-        f"{count(calls, 'call')}; days differ by {100 * sds['usual']:.1f} %, as {one} does from {other}):"
+        f"{count(calls, 'call')}; days vary by {100 * sds['usual']:.1f} %, as between {one} and {other}):"
     )
     before = setup.sessions_before
     bought = count(setup.calls_before, "call")

@@ -154,7 +154,7 @@ def test_a_sweep_that_proposes_nothing_is_told_with_its_reason(project):
 
 def test_a_proposal_that_params_state_already_changes_nothing(project):
     propose(project, {})
-    assert "says so already" in project.run("adopt")
+    assert "already says so" in project.run("adopt")
     assert project.git("status", "--porcelain", "conf", "params.yaml") == ""
 
 
@@ -281,15 +281,15 @@ def test_an_experiment_of_an_earlier_commit_takes_nothing_back_unsaid(project):
     project.git("update-ref", "refs/exps/exec/EXEC_APPLY", experiment)
     kept = project.text("params.yaml")
     back = (
-        r"set files back to it.*`git checkout HEAD -- 'a note' conf/preset/of_this_week.yaml conf/sweep/default.yaml` "
-        r"brings them back, and `rm conf/preset/of_last_week.yaml` removes what was deleted"
+        "set back files.*`git checkout HEAD -- 'a note' conf/preset/of_this_week.yaml conf/sweep/default.yaml` "
+        "brings them back, and `rm conf/preset/of_last_week.yaml` removes what was deleted"
     )
     with pytest.raises(ConfigurationError, match=back):
         project.run("adopt")
     assert re.search(back, project.run("params"))
     (project.path / "params.yaml").write_text(kept)
     project.git("checkout", "HEAD", "--", "a note", "conf/preset/of_this_week.yaml", "conf/sweep/default.yaml")
-    with pytest.raises(ConfigurationError, match=r"since: `rm conf/preset/of_last_week\.yaml` removes"):
+    with pytest.raises(ConfigurationError, match=r"ran: `rm conf/preset/of_last_week\.yaml` removes"):
         project.run("adopt")
     (project.path / "conf/preset/of_last_week.yaml").unlink()
     assert "rules.s_stop = 2.0 (was: 1.0)" in project.run("adopt")

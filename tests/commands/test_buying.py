@@ -65,7 +65,7 @@ def test_a_record_that_ends_within_its_embargo_buys_nothing(project, steps, monk
     project.run("params")
     monkeypatch.setattr(worth, "_asked_sessions", lambda _: asked(sessions=SESSIONS[:3]))
     monkeypatch.setattr(worth, "require_sealed", lambda *_: None)
-    with pytest.raises(ConfigurationError, match="no session that is searched can ask"):
+    with pytest.raises(ConfigurationError, match="no session of the search span has"):
         project.run("study", "--step", "5")
     assert steps == []
 
@@ -107,7 +107,7 @@ def test_the_first_step_asks_the_judged_history(project, steps, monkeypatch: pyt
 def test_a_judged_history_that_the_record_never_asks_buys_nothing(project, steps, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(worth, "_asked_sessions", lambda _: asked(then=(0, 0), sessions=SESSIONS))
     monkeypatch.setattr(worth, "require_sealed", lambda *_: None)
-    with pytest.raises(ConfigurationError, match=r"no session that is searched can ask rules\.history_days 40"):
+    with pytest.raises(ConfigurationError, match=r"no session of the search span has rules\.history_days 40"):
         project.run("study", "--step", "5")
     assert steps == []
 

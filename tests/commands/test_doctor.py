@@ -148,14 +148,14 @@ def test_a_store_that_stayed_behind_is_told(clinic, capsys):
     store.rename(clinic.path / "elsewhere")
     broken, said = failing(clinic, capsys)
     assert {"store", "ledger"} <= broken
-    assert f"were in {store}, and are no longer there" in said
+    assert f"are no longer in {store};" in said
 
 
 def test_rescued_answers_are_told(clinic, capsys):
     LocalStore(clinic.path / ".dvc/cache/forecasts").create("rescued/some.jsonl", b"{}")
     broken, said = failing(clinic, capsys)
     assert broken == set()
-    assert "rescued/some.jsonl: `make verify` brings them home" in said
+    assert "rescued/some.jsonl: `make verify` moves them into the store" in said
 
 
 def test_another_dvc_than_the_pinned_one_is_told(clinic, capsys):

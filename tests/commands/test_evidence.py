@@ -211,7 +211,7 @@ def test_packed_requests_are_said_to_be_fewer_than_the_calls_that_are_counted(ma
 
 def test_where_money_decides_the_plan_says_that_it_is_of_shape(market, known):
     first, second, *_ = said(document(worth={"decide_by": "money", "notional": 1e4}), market)
-    assert first.endswith("this is the plan of the question of shape.")
+    assert first.endswith("this is the plan for decide_by: shape.")
     assert second.startswith("Before you buy (")
 
 
@@ -257,10 +257,10 @@ def test_snapshots_and_symbols_are_named_by_how_little_days_differ_with_them(mar
     )
     snapshots, symbols = said(document(), market)[-2:]
     assert snapshots == (
-        "Most evidence a snapshot, by how much days differ with it alone: 10:00 (2.0 %), 10:30 (3.0 %), 14:45 (4.0 %), "
-        "09:45 (5.0 %), … 13:30 (9.0 %)."
+        "Most evidence per snapshot, by how much days vary with it alone: 10:00 (2.0 %), 10:30 (3.0 %), 14:45 (4.0 "
+        "%), 09:45 (5.0 %), … 13:30 (9.0 %)."
     )
-    assert symbols == "Most evidence a symbol, by how much days differ with it alone: NULL (1.0 %), STRONG (1.0 %)."
+    assert symbols == "Most evidence per symbol, by how much days vary with it alone: NULL (1.0 %), STRONG (1.0 %)."
 
 
 def test_a_single_symbol_is_ranked_with_nobody(market, known):

@@ -73,7 +73,7 @@ def test_an_experiment_of_the_same_name_on_this_commit_is_replaced(queued, proje
 
 def test_a_variant_that_did_not_run_to_its_end_is_named(queued):
     """DVC itself ends with 0."""
-    with pytest.raises(ConfigurationError, match=r"^k_sigma=0.75 did not run to the end, .* NAME=mine` when"):
+    with pytest.raises(ConfigurationError, match=r"^k_sigma=0.75 did not finish .* NAME=mine` again"):
         queued("-S rules.k_sigma=0.5,0.75", failing=["k_sigma=0.75"])
 
 

@@ -35,7 +35,7 @@ def test_a_choice_that_does_not_stand_is_identified_in_its_file_alone(scripted):
     assert stated(scripted.text(CHOICE)) == digest
     assert "docs/COMMAND_FORECASTER.md" in scripted.text(CHOICE), "comments stay"
     assert scripted.text("params.yaml") == before
-    assert "of last_value already" in scripted.run("identify", "command")
+    assert "of last_value." in scripted.run("identify", "command")
 
 
 def test_a_standing_program_that_changed_stops_make_run_until_it_is_identified_anew(scripted):

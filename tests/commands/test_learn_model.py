@@ -34,7 +34,9 @@ def test_for_a_choice_that_does_not_stand_they_go_into_its_file_once(project, se
     assert facts(project.text(CHOICE)) == (500, 20)
     assert "make learn-model" in project.text(CHOICE), "comments stay"
     assert project.text("params.yaml") == before
-    assert "conf/ says forecaster.input_size: 500" in project.run("learn-model"), "what is known needs no request"
+    assert "conf/ already says forecaster.input_size: 500" in project.run("learn-model"), (
+        "what is known needs no request"
+    )
     assert service.requests == {"model_params": 1}
 
 
@@ -47,7 +49,7 @@ def test_for_a_standing_choice_they_go_into_params_too(project, service):
 
 
 def test_nothing_is_asked_offline_nor_of_a_model_that_conf_does_not_name(project, service):
-    with pytest.raises(ConfigurationError, match=r"'forecaster.model=timegpt-1'.* no override of section api"):
+    with pytest.raises(ConfigurationError, match=r"'forecaster.model=timegpt-1'.* is not an override of section api"):
         project.run("learn-model", "api=online", "forecaster.model=timegpt-1")
     for command in ("learn-model", "models"):
         with pytest.raises(ConfigurationError, match=r"api.mode is offline"):

@@ -54,7 +54,7 @@ def test_a_folder_without_git_is_told_before_anything_is_made(machine, tmp_path)
     (tmp_path / ".git").rmdir()
     code, [said] = machine()
     assert code == 2
-    assert "no git clone" in said
+    assert "not a git clone" in said
     assert said.endswith("clone it, or type: git init && git add -A && git commit -m Start")
     assert not (tmp_path / ".venv").exists()
 

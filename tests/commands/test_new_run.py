@@ -26,7 +26,7 @@ def test_a_quarter_of_one_symbol_is_counted_session_by_session(project):
     assert (
         "about 36 days to judge forecasts by, after 10 to learn the calibration from" in told
     )  # 40 outcomes at 4 a day
-    assert "gates.min_forecast_days wants 40" in told
+    assert "gates.min_forecast_days requires 40" in told
 
 
 def test_a_span_that_is_long_enough_is_not_complained_of(project):
@@ -43,7 +43,7 @@ def test_a_span_that_no_gate_could_judge_is_told_before_anything_is_bought(proje
     long = ("--history", "40", "--holdout", "30")
     told = project.run("new-run", "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, *long)
     assert "0 to search" in told
-    assert "too few: gates.min_forecast_days wants 40" in told
+    assert "too few: gates.min_forecast_days requires 40" in told
 
 
 @pytest.mark.parametrize(("holdout", "told"), [("19", True), ("20", False)])
@@ -51,7 +51,7 @@ def test_a_holdout_that_no_gate_could_judge_is_told_before_it_is_sealed(project,
     """A Sharpe ratio needs 20 sessions, so that the remedy for too few days to judge is not a smaller holdout."""
     sizes = ("--history", "4", "--holdout", holdout)
     lines = project.run("new-run", "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, *sizes)
-    assert ("too few sealed: the Sharpe ratio of the holdout wants 20 sessions" in lines) == told
+    assert ("too few sealed: the Sharpe ratio of the holdout needs 20 sessions" in lines) == told
     assert "fewer split.holdout_sessions" not in lines
 
 
@@ -190,14 +190,17 @@ def test_what_is_stated_wins_over_what_is_found(project):
     [
         (
             ("--symbols", "TSLA"),
-            r"no file is named after TSLA, but after AAPL, MSFT: correct SYMBOLS=, or, if those are",
+            r"no file is named after TSLA; files are named after AAPL, MSFT: correct SYMBOLS=, or write",
         ),
-        (("--aliases", "shut=close"), r"ALIASES names 'shut', and AAPL\.parquet has \['ts', 'open', .*\]: correct it"),
-        (("--aliases", "ts=date"), r"under ALIASES AAPL\.parquet has no column for ts: correct them"),
+        (
+            ("--aliases", "shut=close"),
+            r"ALIASES names 'shut', but AAPL\.parquet has only \['ts', 'open', .*\]: correct it",
+        ),
+        (("--aliases", "ts=date"), r"with ALIASES AAPL\.parquet has no column for ts: correct them"),
         (("--aliases", "open=close"), r"ALIASES names 'open' for 'close', but AAPL\.parquet has both: remove it"),
         (
             ("--first", "2024-11-04", "--last", "2024-11-01"),
-            r"FIRST 2024-11-04 and LAST 2024-11-01 are no span bet",
+            r"FIRST 2024-11-04 and LAST 2024-11-01 are not in order bet",
         ),
     ],
 )
@@ -233,7 +236,7 @@ def test_a_text_column_without_a_name_is_no_symbol_where_paths_name_others(proje
         bars.with_columns(pl.lit("XNAS")).write_csv(project.path / f"{symbol}.csv", include_header=False)
     project.run("new-run", "two", "--uri", str(project.path / "{symbol}.csv"))
     assert compose(overrides=["preset=two"])["universe"]["symbols"] == sorted(vendors.BARS)
-    with pytest.raises(DataContractError, match=r"the path names AAPL, a column .* XNAS: set SYMBOLS="):
+    with pytest.raises(DataContractError, match=r"the path names AAPL, but an unnamed column XNAS: set SYMBOLS="):
         project.run("new-run", "one", "--uri", "AAPL.csv")
     project.run("new-run", "one", "--uri", "AAPL.csv", "--symbols", "AAPL")
     assert compose(overrides=["preset=one"])["source"]["csv"]["columns"][-1] == "column_7"
@@ -264,7 +267,7 @@ def test_paths_that_name_no_symbol_are_told_by_the_rows_and_text_prices_stop_no_
     both = pl.concat(bars.with_columns(Ticker=pl.lit(symbol)) for symbol, bars in vendors.BARS.items())
     for exchange in ("NYSE", "NASDAQ"):
         both.write_parquet(project.path / f"bars/{exchange}.parquet")
-    with pytest.raises(DataContractError, match=r"paths name NASDAQ, NYSE, rows of .* AAPL, MSFT: .*write \*"):
+    with pytest.raises(DataContractError, match=r"paths name NASDAQ, NYSE, but rows of .* name AAPL, MSFT: .*write \*"):
         project.run("new-run", "mine", "--uri", "bars")
     project.run("new-run", "mine", "--uri", "bars/*.parquet")
     assert compose(overrides=["preset=mine"])["universe"]["symbols"] == ["AAPL", "MSFT"]

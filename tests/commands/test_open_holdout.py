@@ -196,7 +196,7 @@ def test_months_may_be_opened_in_a_standing_preset_too(project):
 @pytest.mark.parametrize("month", ["2025-04", "all", "2025-2", "$(touch mark)"])
 def test_a_month_that_is_not_held_out_is_refused_by_those_that_are(project, month):
     cut_months(project)
-    with pytest.raises(ConfigurationError, match="is no month of the holdout, which has 2025-02, 2025-03"):
+    with pytest.raises(ConfigurationError, match="is not a month of the holdout, which has 2025-02, 2025-03"):
         project.run("open-holdout", "--month", month)
 
 

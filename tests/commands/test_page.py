@@ -67,7 +67,7 @@ def test_a_run_is_named_with_its_commit_and_the_workspace_with_what_no_commit_ho
     assert named("HEAD") == f"Run `HEAD`, commit {commit}."
     assert named("workspace") == f"Run `workspace`, on commit {commit}."
     (path / "params.yaml").write_text("one: 2\n")
-    assert named("workspace") == f"Run `workspace`, on commit {commit}, with changes that are in no commit."
+    assert named("workspace") == f"Run `workspace`, on commit {commit}, with uncommitted changes."
 
 
 def test_of_experiments_with_one_name_the_one_on_this_commit_is_named_or_all_are(repository):

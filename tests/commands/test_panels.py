@@ -39,9 +39,7 @@ def test_a_repository_that_never_bought_anything_says_so_in_one_line():
 def test_a_variant_that_was_tried_twice_is_counted_once_and_studies_are_counted_apart():
     log = [Entry(*HERE, ("v1", "v2")), Entry(*HERE, ("v2", "v3")), Entry("bars", "another", ("v1",))]
     section = trials(log, HERE, None)
-    assert section.sentences[0].startswith(
-        "3 variants of this source and study stand in the trial log of this machine."
-    )
+    assert section.sentences[0].startswith("3 variants of this source and study are in this machine's trial log.")
     assert [row.cells for row in section.grids[0].rows] == [("bars", "a study", "3"), ("bars", "another", "1")]
     assert "`make null`" in section.sentences[-1]
 

@@ -107,7 +107,7 @@ def test_make_params_discards_an_experiment_and_says_what_it_was(project):
         ("horizon_min_by_symbol: {}", "horizon_min_by_symbol: {NULL: 5}",
          r"conf/rules/default\.yaml: .*horizon_min_by_symbol \(quote it"),
         ("horizon_min_by_symbol: {}", "horizon_min_by_symbol: {ON: 5}",
-         r"rules\.horizon_min_by_symbol\.True is a key that is no text to YAML: quote it"),
+         r"rules\.horizon_min_by_symbol\.True is a key that YAML does not read as text: quote it"),
         ("k_sigma: 0.5", "k_sigma: '${'", r"conf/rules/default\.yaml: .*full_key: k_sigma"),
         ("k_sigma: 0.5", "k_sigma: !!bool abc", r"conf/rules/default\.yaml: 'abc'"),
     ],
@@ -157,7 +157,7 @@ def test_what_lies_in_artifacts_of_other_params_is_told_when_they_are_composed(p
 def test_an_empty_lock_stops_a_run_before_dvc_stumbles_over_it(project):
     project.write_json("conf/manifests/synthetic.json", {"source": "synthetic", "files": []})
     (project.path / "dvc.lock").write_text("")
-    with pytest.raises(ConfigurationError, match="is empty, incomplete or amid"):
+    with pytest.raises(ConfigurationError, match="is empty, incomplete or in the middle of"):
         project.run("params", "--check")
 
 
@@ -176,12 +176,12 @@ def test_a_source_that_is_not_listed_yet_is_allowed_where_it_is_about_to_be(proj
         (["--temp", "--set-param=rules.k_sigm=1"], "rules.k_sigm"),
         (["-Srules.horizon_min=7"], r"\[7\] of rules.horizon_min"),
         (["-S", "preset=nosuch"], r"compose: there is no conf/preset/nosuch\.yaml: name one of aapl_2024, .*yahoo\.$"),
-        (["-S", "rules.ksigma=1"], r"compose: there is no key rules\.ksigma: docs/PARAMS\.md lists them,"),
+        (["-S", "rules.ksigma=1"], r"compose: there is no key rules\.ksigma: docs/PARAMS\.md lists all keys,"),
         (
             ["-S", "rules.horizon_min_by_symbol={STRONG: 5}"],
-            r"compose: there is no key rules\.horizon_min_by_symbol\.STRONG: .* a mapping takes another entry, and",
+            r"compose: there is no key rules\.horizon_min_by_symbol\.STRONG: .* how to add an entry to a mapping or",
         ),
-        (["-S", "split.walk_forward.fold_sessions=5"], r"fold_sessions: .* how a group that is null is stated\.$"),
+        (["-S", "split.walk_forward.fold_sessions=5"], r"fold_sessions: .* set a group that is null\.$"),
         (["-S", "rules.k_sigma=[1"], r"compose: no viable alternative at input '\[1'$"),
         (["-S", "a;b"], r"compose: LexerNoViableAltException: a;b$"),
         (

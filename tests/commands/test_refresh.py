@@ -220,8 +220,8 @@ def test_a_damaged_listing_is_written_again_as_its_error_says(study: StudyFolder
     listing = study.path / "conf/manifests/mine.json"
     before = listing.read_bytes()
     listing.write_text(damage)
-    assert "mine.json is no listing of a source: `make refresh` writes it again" in study.run("list_source").stderr
+    assert "mine.json is not a listing of a source: `make refresh` writes it again" in study.run("list_source").stderr
 
     told = study.run("refresh").stdout
-    assert "conf/manifests/mine.json was no listing of a source, so every file counts as new." in told
+    assert "conf/manifests/mine.json was not a listing of a source, so every file counts as new." in told
     assert listing.read_bytes() == before

@@ -41,7 +41,7 @@ def test_the_default_study_has_no_problem_and_every_section_its_model(default):
         ({"rules.horizon_min": 7}, "[7] of rules.horizon_min are not among requests.horizons_min [5, 10, 15, 20]"),
         (
             {"worth.candidates": ["seasonal"]},
-            "worth.candidates ['seasonal'] names only the asked forecaster, which is no part of the free mix",
+            "worth.candidates ['seasonal'] names only the asked forecaster, which is not part of the free mix",
         ),
         (
             {"worth.candidates": ["persistence", "command"]},

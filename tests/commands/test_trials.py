@@ -143,7 +143,7 @@ def test_variants_outside_the_grid_are_written_as_prior_trials_and_the_grid_itse
     assert "git commit" in said
     assert project.params()["sweep"]["prior_trials"] == 2
     project.run("params", "--check")
-    assert "say so already" in project.run("trials")
+    assert "already say so" in project.run("trials")
 
 
 def test_a_count_is_lowered_by_a_grid_that_holds_what_was_counted_and_not_where_the_log_may_lack_entries(project):
@@ -151,14 +151,14 @@ def test_a_count_is_lowered_by_a_grid_that_holds_what_was_counted_and_not_where_
     project.run("params")
     project.commit()
     recorded_run(project, ["a"], "a")
-    assert "sweep.prior_trials stays 3: the log, which knows 1 of them in all, may lack some" in project.run("trials")
+    assert "sweep.prior_trials stays 3: the log knows 1 in all, and may lack some" in project.run("trials")
     assert project.params()["sweep"]["prior_trials"] == 3
 
     grid = grid_ids()
     gone = recorded_run(project, grid, "a")[STATED]
     table = project.path / ".dvc/cache/files/md5" / gone[:2] / gone[2:]
     table.rename(table.with_suffix(".away"))
-    assert f"stays 3: the log, which knows {len(grid) + 1} of them in all" in project.run("trials")
+    assert f"stays 3: the log knows {len(grid) + 1} in all" in project.run("trials")
 
     table.with_suffix(".away").rename(table)
     assert "sweep.prior_trials = 1 (was: 3)" in project.run("trials")
@@ -305,7 +305,7 @@ def test_tables_beside_params_they_were_not_made_with_are_left_out(project):
     recorded_run(project, ["a"], "b")
     project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
     project.run("params")
-    assert "beside another params.yaml" in project.run("trials")
+    assert "another params.yaml" in project.run("trials")
     assert log(project).entries() == []
 
 

@@ -30,7 +30,7 @@ def test_only_the_line_of_the_preset_changes(project):
 
 def test_a_preset_may_have_a_name_that_is_no_text_to_yaml(project):
     (project.path / "conf/preset/on.yaml").write_text(project.text("conf/preset/smoke.yaml"))
-    assert "preset on now stands, study 'smoke'" in project.run("use", "on")
+    assert "preset on is now active, study 'smoke'" in project.run("use", "on")
 
 
 def test_an_unknown_preset_is_refused_with_the_list_of_those_there_are(project):

@@ -18,9 +18,9 @@ HEADS = {2: "Data", 3: "Gates", 4: "Budget and answers", 5: "Configuration and e
 SHORTEST = 12
 PREFACE = """# Errors
 
-Every sentence with which a command may end, by exit code; `…` is a value. Each says itself what to do; one that does
-not tells of files that do not belong together, and `dvc repro` makes them anew. The [runbook](RUNBOOK.md) says more
-where a sentence is not enough. Written by `make errors`.
+Every sentence with which a command may end, by exit code; `…` is a value. Each says what to do; if one does not, files
+do not belong together, and `dvc repro` makes them again. The [runbook](RUNBOOK.md) says more
+where one sentence is not enough. Written by `make errors`.
 """
 
 

@@ -10,7 +10,7 @@ from tests.commands.study_folder import StudyFolder, bars
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "an impossible rule": ({"rules": {"s_stop": -1}}, "rules.s_stop = -1"),
     "a word for a number": ({"gates": {"min_trades": "abc"}}, "gates.min_trades = 'abc'"),
-    "a key that does not exist": ({"rules": {"k_sigm": 1}}, "rules.k_sigm is no key"),
+    "a key that does not exist": ({"rules": {"k_sigm": 1}}, "rules.k_sigm is not a key"),
     "no bucket": ({"storage": {"root": "team/partitions"}}, "storage.root = 'team/partitions'"),
     "sections that contradict": ({"rules": {"horizon_min": 7}}, "[7] of rules.horizon_min"),
 }

@@ -197,6 +197,6 @@ def test_a_past_too_short_for_the_benchmark_is_refused_before_an_answer_is_bough
         require_past_moves(*given)
     else:
         first = min(at for at, moves in held.items() if moves < 20)
-        said = f"A at {first:%Y-%m-%dT%H:%MZ} holds {held[first]} past moves of {horizon_min} min"
+        said = f"A at {first:%Y-%m-%dT%H:%MZ} has {held[first]} past moves of {horizon_min} min"
         with pytest.raises(DataContractError, match=said):
             require_past_moves(*given)

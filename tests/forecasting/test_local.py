@@ -140,7 +140,7 @@ def test_persistence_needs_twenty_moves_and_no_more(minutes, enough):
     if enough:
         assert (persistence(question(5), rows, forecaster_params())[4] > 0).all()
     else:
-        with pytest.raises(DataContractError, match="holds 19 past moves of 5 min, and needs at least 20"):
+        with pytest.raises(DataContractError, match="has 19 past moves of 5 min, and needs at least 20"):
             persistence(question(5), rows, forecaster_params())
 
 
@@ -171,7 +171,7 @@ def test_persistence_after_half_days_only_takes_moves_of_any_minute():
 
 def test_persistence_without_a_past_says_so():
     with pytest.raises(
-        DataContractError, match=r"holds 0 past moves of 5 min.*raise requests.history_days.*input_size.*min_rows"
+        DataContractError, match=r"has 0 past moves of 5 min.*raise requests.history_days.*input_size.*min_rows"
     ):
         persistence(question(5), window([[0.0] * 30]), forecaster_params())
 

@@ -50,7 +50,7 @@ def test_a_value_or_mean_beyond_the_bound_is_named_with_its_minute():
 @pytest.mark.parametrize(
     ("values", "wrong"),
     [
-        (FAN[:, :3], "it has 5 levels of 3 steps, asked were 5 of 4"),
+        (FAN[:, :3], "it has 5 levels of 3 steps, where 5 of 4 were asked"),
         (np.where(FAN > 2, np.nan, FAN), "it holds nulls, NaN or infinity"),
         (FAN[::-1], "its quantiles cross"),
         (np.zeros(SHAPE), "all its values are 0"),
@@ -61,7 +61,7 @@ def test_what_else_is_wrong_is_said(values: np.ndarray, wrong: str):
 
 
 def test_a_mean_of_other_steps_is_told_too():
-    assert told(FAN, FAN[2, :3]) == "its mean has 3 steps, asked were 4"
+    assert told(FAN, FAN[2, :3]) == "its mean has 3 steps, where 4 were asked"
 
 
 @given(st.floats(-MOST_BP, MOST_BP), st.floats(0.0001, 1e6))

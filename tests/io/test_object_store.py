@@ -124,7 +124,7 @@ def test_a_dead_remote_is_told_within_five_seconds():
 
 @pytest.mark.parametrize("endpoint", ["http://host:abc", "http://host:99999", "http://[::1", "http://a..b"])
 def test_an_endpoint_that_is_no_address_is_told(endpoint: str):
-    with pytest.raises(StoreUnreachable, match="is no address"):
+    with pytest.raises(StoreUnreachable, match="is not an address"):
         open_remote(remote_at(endpoint))
 
 

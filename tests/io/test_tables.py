@@ -117,7 +117,7 @@ def test_a_key_that_a_document_lacks_is_told_with_its_file(tmp_path):
 
 
 def test_what_json_cannot_hold_is_refused(tmp_path):
-    with pytest.raises(TypeError, match="set is no JSON"):
+    with pytest.raises(TypeError, match="set is not JSON"):
         write_json({"a": {1}}, tmp_path / "a.json")
     assert not (tmp_path / "a.json").exists()
 

@@ -82,7 +82,7 @@ def test_without_docstrings_no_run_begins_whose_page_would_fail_at_the_end():
     typed = [sys.executable, "-OO", "-m", "stages", "worth"]
     done = subprocess.run(typed, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 5
-    assert done.stderr.startswith("error Python leaves docstrings out here (PYTHONOPTIMIZE=2 or -OO)")
+    assert done.stderr.startswith("error Python drops docstrings here (PYTHONOPTIMIZE=2 or -OO)")
 
 
 def test_an_output_without_room_is_one_sentence():

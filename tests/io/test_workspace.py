@@ -37,7 +37,7 @@ def api(**changes: object) -> ApiParams:
 
 def test_a_folder_without_git_says_how_it_becomes_a_repository(repository: Path):
     with pytest.raises(
-        ConfigurationError, match=r"no git clone, .* type: git init && git add -A && git commit -m Start"
+        ConfigurationError, match=r"not a git clone, .* type: git init && git add -A && git commit -m Start"
     ):
         git("ls-files")
 

@@ -145,7 +145,7 @@ def test_a_day_stops_at_its_limit(contexts: ContextFactory, server: TimeGPTServe
         ({"per_day": 2}, "Left: 6 questions in 3 requests; runs needed: 1 (api.per_run 1000), days with today: 3. The"),
         ({"per_month": 2}, "days with today: 1, months with this one: 3. The next run continues there."),
         ({"tokens_per_day": 5_000}, "days with today: 3. The next run continues there."),
-        ({"tokens_per_day": 1_000}, "days with today: never. A request alone is beyond a limit: raise it."),
+        ({"tokens_per_day": 1_000}, "days with today: never. A single request is beyond a limit: raise it."),
     ],
 )
 def test_a_run_that_stops_says_how_long_its_limits_make_the_rest_take(
@@ -335,7 +335,7 @@ def test_what_the_benchmark_beside_cannot_answer_is_not_bought(
     monkeypatch.setattr(opening, "read_params", lambda _: context.api)
     monkeypatch.setattr(opening, "open_context", lambda *_: context)
     backend = opening.open_backend(context.forecaster, requests_params())
-    with pytest.raises(DataContractError, match=r"holds 0 past moves .* Nothing was bought"):
+    with pytest.raises(DataContractError, match=r"has 0 past moves .* Nothing was bought"):
         backend.answer([asked()])
     assert server.sent == 0
     assert states(contexts) == {}

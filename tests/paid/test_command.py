@@ -177,7 +177,7 @@ def test_changed_weights_stop_the_run_before_the_program_starts(place, tmp_path)
     command, files = [sys.executable, "program.py", "weights"], ["program.py", "weights"]
     stated = place.params(command=command, files=files, files_sha256=digest_of_files(command, files))
     (tmp_path / "weights/w.bin").write_bytes(b"two")
-    with pytest.raises(ConfigurationError, match=r"they changed, and DVC cannot see them\. `make identify` states"):
+    with pytest.raises(ConfigurationError, match=r"they changed, and DVC cannot see them\. `make identify` accepts"):
         answers(place.opened(stated))
     assert place.starts == 0
 
@@ -195,10 +195,10 @@ def test_who_finds_every_answer_in_the_store_needs_no_program(place, tmp_path):
 
 FAULTS = {
     "no JSON": ("print('Loading...', flush=True)", r"wrote no JSON: 'Loading\.\.\.'; it wrote nothing on stderr"),
-    "no quantiles": ("say({'key': question['key']})", "wrote an answer whose `quantiles_bp` is no list of lists"),
+    "no quantiles": ("say({'key': question['key']})", "wrote an answer whose `quantiles_bp` is not a list of lists"),
     "too few levels": (
         "answer(question, quantiles_bp=sound(question)[:4])",
-        "4 levels of 20 steps, asked were 5 of 20",
+        "4 levels of 20 steps, where 5 of 20 were asked",
     ),
     "NaN": ("answer(question, quantiles_bp=[[float('nan')] * 20] * 5)", "it holds nulls, NaN or infinity"),
     "crossing": ("answer(question, quantiles_bp=sound(question)[::-1])", "its quantiles cross"),
@@ -239,7 +239,7 @@ def test_a_fault_is_one_sentence_and_what_was_sound_before_it_is_kept_whole(plac
     with pytest.raises(DataContractError, match=told) as error:
         answers(backend, wanted)
     assert str(error.value).startswith("the program mine ")
-    assert "1 of 4 answers were computed and kept, and the next run asks it the rest" in str(error.value)
+    assert "1 of 4 answers were computed and kept, and the next run asks for the rest" in str(error.value)
     assert set(backend.store.get(one.question.key for one in wanted)) == {wanted[0].question.key}
 
 
@@ -267,7 +267,7 @@ def test_the_last_lines_on_stderr_are_shown(place, capsys):
         raise ValueError("no weights here")
     """)
     with pytest.raises(
-        DataContractError, match=r"exit code 1 without an answer .*; its last lines on stderr stand above"
+        DataContractError, match=r"exit code 1 without an answer .*; its last lines on stderr are above"
     ):
         answers(backend)
     shown = capsys.readouterr().err.splitlines()
@@ -367,7 +367,9 @@ def test_a_computed_answer_that_is_dropped_is_computed_again(place, capsys, monk
     monkeypatch.setattr("stages.commands.answers.ledger_anywhere", lambda _: SimpleNamespace(objects=place.store))
     drop(key)
     told = capsys.readouterr().out
-    assert re.search(r"by mine at command\n  computed \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n  it says -17\.8885 to", told)
+    assert re.search(
+        r"by mine at command\n  computed \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n  its values: -17\.8885 to", told
+    )
     assert "asking again runs the program" in told
     drop(key, yes=True)
     said = capsys.readouterr().out

@@ -45,7 +45,7 @@ def test_a_stored_fact_is_positive(size: str, sound: bool):
     if sound:
         assert parse_facts(content).input_size == 1
     else:
-        with pytest.raises(ValueError, match="no positive numbers"):
+        with pytest.raises(ValueError, match="not positive numbers"):
             parse_facts(content)
 
 
@@ -91,7 +91,7 @@ def test_units_on_a_seat_are_whole_and_not_negative(change: dict[str, Any], soun
     if sound:
         assert parse_units(NOTHING | change).document() == NOTHING | change
     else:
-        with pytest.raises(ValueError, match="are no units"):
+        with pytest.raises(ValueError, match="are not units"):
             parse_units(NOTHING | change)
 
 

@@ -100,6 +100,8 @@ def test_machines_with_one_budget_know_of_each_others_late_requests(
 def test_the_models_facts_that_come_late_say_so(contexts: ContextFactory, server: TimeGPTServer):
     contexts.know_model = False
     server.facts_seconds = 0.5
-    with pytest.raises(BudgetStop, match=r"no answer came within api.timeout_sec .* raise it and run again"):
+    with pytest.raises(
+        BudgetStop, match=r"no answer came within api.timeout_sec .* raise api.timeout_sec and run again"
+    ):
         contexts.backend(timeout_sec=0.2).answer([asked()])
     assert server.requests == {"model_params": 1}

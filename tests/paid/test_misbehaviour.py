@@ -34,7 +34,7 @@ NO_ANSWER = "no answer came ({}"
 NOT_AN_ANSWER = "the service's response is not an answer ({}"
 
 ENDS = {
-    "308": End(5, 1, "refused", "says 308: the service lies at another address"),
+    "308": End(5, 1, "refused", "says 308: the service redirects to another address"),
     "401": End(5, 1, "refused", "says 401: check NIXTLA_API_KEY"),
     "401_echo": End(5, 1, "refused", "says 401: check NIXTLA_API_KEY"),
     "400_echo": End(5, 1, "refused", "says 400: the service refuses the question itself"),

@@ -144,7 +144,7 @@ def test_a_clock_that_is_right_again_is_said_to_the_budget(workspace: Path, cont
     assert (code, "`make budget CLOCK=right`" in told) == (4, True)
     code, told = ask(workspace, "budget", "--clock", "right")
     assert code == 0
-    assert "1 request of 2126-10-29, which has not come, counted today" in told
+    assert "1 request of 2126-10-29, a day still to come, now count as today's" in told
     assert "99 requests left today" in told
 
 
@@ -183,7 +183,7 @@ def test_verify_mends_the_remote_and_names_what_is_sound_nowhere(
     code, told = ask(workspace, "verify")
     assert code == 2
     assert f"the remote's copy of {keys['AAA']} is mended" in told
-    assert f"1 answers of the remote are damaged and lie sound nowhere here, the first {keys['BBB']}" in told
+    assert f"1 answers on the remote are damaged, and this clone has no sound copy (the first: {keys['BBB']})" in told
     assert checked(keys["AAA"], context.remote.read(path_of(keys["AAA"])) or b"")
 
 

@@ -11,7 +11,7 @@ def test_luck_is_told_and_kept_by_strategy_and_leaves_run_and_trial_log_as_they_
     log = clone.path / ".dvc/cache/forecasts/trials"
     before = sorted(log.iterdir())
     said = clone.sh("make null TIMES=3 SEEDS=1")
-    assert "null: of 3 replays with forecasts put to other dates pass" in said
+    assert "null: of 3 replays with forecasts moved to other dates pass" in said
     assert "null: of 1 markets of random walks pass" in said
     assert re.search(r"0 +0\.0 to 97\.5 % +5 % +the buyer's verdict: WORTH IT", said)
 

@@ -54,9 +54,9 @@ def test_both_runs_say_of_which_sessions_their_figures_are():
 def test_a_change_that_could_not_run_to_its_end_is_priced_and_not_judged():
     told = render_comment(change(after=None, metrics_after=None, waiting=["forecast", "calibrate"]), {})
     assert told.startswith("## ✔ PASS → not judged yet")
-    assert "`forecast`, `calibrate` did not run with it. `make run` finishes it" in told
+    assert "`forecast`, `calibrate` did not run. `make run` finishes it" in told
     dear = change(after=None, metrics_after=None, waiting=["forecast"], price=Price(480, 9, 9, 3, 1))
-    assert "did not run with it. Buy what is missing" in render_comment(dear, {})
+    assert "did not run. Buy what is missing" in render_comment(dear, {})
     assert "Price of this change:" in told
     assert "rules.s_stop" in told
     assert "| metric |" not in told

@@ -95,7 +95,7 @@ def test_a_run_without_a_trade_shows_grey_curves_that_are_called_no_result():
         colours = {layer["mark"].get("color") for layer in figure.spec["layer"]} - {None}
         assert colours == {"var(--quiet)"}
         assert "not a result" in figure.alt
-    assert any("nothing was judged on it" in said for said in section.sentences)
+    assert any("Nothing is judged on these curves" in said for said in section.sentences)
 
 
 def test_where_the_rule_would_not_have_traded_either_there_is_no_curve():

@@ -80,8 +80,8 @@ def words_of(coverage: dict) -> str:
 
 def test_a_coverage_that_passes_beyond_its_threshold_says_why():
     assert words_of(gate(0.463, 0.02, -0.018)) == (
-        "Passes although it is off by more than 0.02: only a distance that is surely larger fails, and this one may by "
-        "luck of its days be as small as 0. Covers 0.463: a sentence"
+        "Passes although it is off by more than 0.02: only a distance surely larger than that fails, and the true "
+        "one may be as small as 0. Covers 0.463: a sentence"
     )
 
 

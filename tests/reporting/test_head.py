@@ -36,11 +36,11 @@ def real(**changes):
 
 def test_three_sentences_say_what_was_tested_what_came_out_and_what_to_do_next():
     told = short(opened_record())
-    assert list(told) == ["Tested", "Came out", "Next"]
+    assert list(told) == ["Tested", "Found", "Next"]
     assert f"on 60 sessions from {SESSIONS[0]} to {SESSIONS[-1]}" in told["Tested"]
     assert "seasonal predicts the next 10 minutes of STRONG, WEAK, NULL" in told["Tested"]
-    assert "earned 26.7 bp after costs in 60 trades on the search span" in told["Came out"]
-    assert "earned 77.7 bp after costs in 60 trades on the holdout" in told["Came out"]
+    assert "earned 26.7 bp after costs in 60 trades on the search span" in told["Found"]
+    assert "earned 77.7 bp after costs in 60 trades on the holdout" in told["Found"]
 
 
 def test_a_symbol_with_a_horizon_of_its_own_is_named_with_it():
@@ -51,27 +51,27 @@ def test_a_symbol_with_a_horizon_of_its_own_is_named_with_it():
 
 
 def test_what_came_out_of_a_sealed_run_tells_nothing_of_the_holdout():
-    assert short(record())["Came out"].endswith("where it was chosen; the holdout is sealed.")
+    assert short(record())["Found"].endswith("where it was chosen; the holdout is sealed.")
 
 
 def test_a_loss_is_called_a_loss():
     lost = record(portfolio=portfolio(("search",)).with_columns(net_bp=pl.lit(-26.7)))
-    assert "the rule lost 26.7 bp after costs" in short(lost)["Came out"]
+    assert "the rule lost 26.7 bp after costs" in short(lost)["Found"]
 
 
 def test_a_holdout_without_a_trade_earned_nothing_and_is_not_said_to_have_earned():
     idle = oos("OPEN") | {"kpis": key_figures(0.0, trades=0)}
-    assert short(record(oos=idle))["Came out"].endswith("and traded nothing on the holdout, where nothing was chosen.")
+    assert short(record(oos=idle))["Found"].endswith("and traded nothing on the holdout, where nothing was chosen.")
 
 
 def test_without_a_symbol_that_may_trade_nothing_was_traded():
     shut = record(oos=oos() | {"trading": []})
     told = "no whitelisted symbol's forecasts are good enough to trade, so nothing was traded."
-    assert short(shut)["Came out"] == told
+    assert short(shut)["Found"] == told
     unsure = gates("INCONCLUSIVE")
     unsure["gates"]["forecast"] |= {"verdict": "INCONCLUSIVE"}
     few = record(oos=oos() | {"trading": []}, gates=unsure)
-    assert short(few)["Came out"] == "too little to say who may trade, so nothing was traded."
+    assert short(few)["Found"] == "too little to say who may trade, so nothing was traded."
 
 
 def test_forecasts_of_which_too_little_is_known_are_not_called_good_where_gates_merely_warn():
@@ -79,7 +79,7 @@ def test_forecasts_of_which_too_little_is_known_are_not_called_good_where_gates_
     for verdict in ("PASS", "INCONCLUSIVE"):
         judged = gates("SEALED")
         judged["cells"]["STRONG"] = judged["cells"]["STRONG"] | {"verdict": verdict}
-        told[verdict], *_ = short(record(gates=judged))["Came out"].split("; ")
+        told[verdict], *_ = short(record(gates=judged))["Found"].split("; ")
     assert told == {
         "PASS": "the forecasts of STRONG are good enough to trade",
         "INCONCLUSIVE": "the forecasts of STRONG may trade, though too little is known of STRONG (gates.inconclusive: "
@@ -91,14 +91,14 @@ def test_forecasts_are_not_called_bad_where_a_control_keeps_them_from_trading():
     distrusted = gates("FAIL")
     distrusted["gates"]["controls"] |= {"verdict": "FAIL"}
     shut = record(oos=oos() | {"trading": []}, gates=distrusted)
-    assert short(shut)["Came out"] == "a control fails, and no forecast is trusted, so nothing was traded."
+    assert short(shut)["Found"] == "a control fails, and no forecast is trusted, so nothing was traded."
 
 
 def test_where_nobody_is_on_the_whitelist_more_sessions_are_no_advice():
     universe = {"universe": record().config["universe"] | {"whitelist": []}}
     nobody = record(config=record().config | universe, gates=gates("INCONCLUSIVE"), oos=oos() | {"trading": []})
     said = short(nobody)
-    assert said["Came out"] == "no symbol is on universe.whitelist, so none is judged and nothing was traded."
+    assert said["Found"] == "no symbol is on universe.whitelist, so none is judged and nothing was traded."
     assert said["Next"].startswith("`make whitelist` puts the symbols")
 
 
@@ -153,7 +153,7 @@ def test_a_rule_that_loses_on_the_search_span_is_neither_praised_nor_sent_to_the
 
 def test_a_rule_without_a_trade_is_not_sent_to_the_holdout():
     idle = short(real(portfolio=portfolio(("search",)).with_columns(trades=pl.lit(0))))
-    assert "found nothing worth its costs" in idle["Came out"]
+    assert "found nothing worth its costs" in idle["Found"]
     assert "before you open the holdout" in idle["Next"]
 
 
@@ -178,7 +178,7 @@ def test_symbols_spans_and_ids_stand_at_the_head_of_the_page_and_of_the_report(p
 
 
 def test_the_hashed_page_names_no_run_and_says_which_page_does(page):
-    assert "so it names no run, commit or spend: <code>make page</code>" in page
+    assert "so it names no run, commit or spend; <code>make page</code>" in page
     named = render_page(record(), run="Run `x`, commit 0123456789.")
     assert "Run <code>x</code>, commit 0123456789." in named
     assert "so it names no run" not in named

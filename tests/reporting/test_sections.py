@@ -114,7 +114,7 @@ def test_where_nothing_was_traded_the_days_are_of_the_first_symbol_that_was_aske
     rows = forecasts().filter(pl.col("symbol") != "STRONG")
     section = fans(record(forecasts={"STRONG": rows.clear()} | by_symbol(rows), **late))
     assert [one.title for one in section.figures] == [f"WEAK, {day}: no trade" for day in SESSIONS[-3:]]
-    assert "shown are the last days of WEAK." in text_of(section)
+    assert "these are the last days of WEAK." in text_of(section)
     none = fans(record(forecasts=by_symbol(forecasts().with_columns(history_days=pl.lit(5, pl.Int32))), **late))
     assert none.figures == ()
     assert "holds no forecast of the stated kind" in text_of(none)
@@ -192,8 +192,8 @@ def test_gates_stand_with_value_threshold_evidence_and_words():
 
 def test_unknown_features_are_told_beside_the_rule_that_limits_them():
     section = data(record())
-    assert "Required of the features: ret_1m; unknown on at most 0.00% of a symbol's minutes" in section.sentences[1]
-    assert "allows 5.00%, and on 183 minutes in all" in section.sentences[1]
+    assert "Required features: ret_1m. They are unknown on at most 0.00% of a symbol's minutes" in section.sentences[1]
+    assert "allows 5.00%) and on 183 minutes in all" in section.sentences[1]
     assert [row.cells for row in section.grids[-1].rows] == [
         ("ret_1m", "183", "3", "72,000", "0.00%"),
         ("sigma_5m", "1,980", "180", "60,000", "0.30%"),
@@ -252,7 +252,7 @@ def test_of_a_holdout_of_months_the_open_ones_are_shown_and_the_verdict_stays_se
     assert "holdout-equity" in {figure.name for figure in section.figures}
     assert ("holdout", "sealed but for 2025-01") in headline(partly).facts
     assert "41 sessions, sealed but for 2025-01" in headline(partly).where
-    assert dict(headline(partly).in_short)["Came out"].endswith("the holdout is sealed but for 2025-01.")
+    assert dict(headline(partly).in_short)["Found"].endswith("the holdout is sealed but for 2025-01.")
 
 
 def test_a_holdout_that_has_not_begun_says_so_at_the_head_of_the_page():
@@ -433,7 +433,7 @@ def test_variants_at_other_costs_are_not_among_those_that_luck_is_told_of():
 
 def test_the_page_says_over_which_days_a_sortino_ratio_takes_its_losses():
     """A day of +3 and one of -1: the root mean square is that of 0 and 1 over two days, 0.707, not 1 over one."""
-    assert "the root mean square of all days, those that earn counted as 0" in text_of(returns(record()))
+    assert "the root mean square of all days, with days that earn counted as 0" in text_of(returns(record()))
     days = np.array([3.0, -1.0] * 10)
     assert sortino(days) == pytest.approx(np.sqrt(252) * 1.0 / np.sqrt(0.5))
 
@@ -446,7 +446,7 @@ def test_the_sweep_says_on_how_many_sessions_histories_are_compared():
 
 def test_the_probability_of_overfitting_is_a_count_of_halves():
     none = record(ranking=record().ranking.with_columns(pbo=pl.lit(0.0)))
-    assert "0.000 (0 of 70 ways to take half of the days)" in text_of(sweep(none))
+    assert "0.000 (0 of 70 ways to halve the days)" in text_of(sweep(none))
 
 
 @pytest.mark.parametrize(

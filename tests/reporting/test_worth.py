@@ -21,7 +21,7 @@ def test_the_card_stands_before_the_gates_on_the_page_and_in_the_report():
         flat = " ".join(text.replace("</p>", " ").replace("<p>", " ").split())
         first, second, _ = card(VERDICT)
         assert flat.index(first.removeprefix("WORTH IT ").split(".")[0]) < flat.index(
-            "Nothing in the search span speaks"
+            "Nothing on the search span counts"
         )
         assert second.split(";")[0] in flat
 
@@ -61,7 +61,7 @@ def test_questions_that_left_both_sides_are_counted_and_a_quarrel_with_the_gates
     assert "3 forecasts of all horizons without an outcome, 12 forecasts of all horizons not calibrated yet" in said
     assert "1 day with fewer than half of the symbols" in said
     assert "The gates say FAIL because they ask another question" in said
-    assert "the hardest to beat is har" in said
+    assert "hardest to beat is har" in said
 
 
 def test_days_of_training_are_not_drawn_as_evidence():

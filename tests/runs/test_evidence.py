@@ -168,7 +168,7 @@ def test_an_input_that_two_stages_read_in_different_states_is_named_once(ran):
 @pytest.mark.parametrize("lock", ["", "schema: '2.0'\n", "stages: {a: [", "nonsense"])
 def test_an_empty_or_torn_lock_is_told_with_the_way_back(ran, lock):
     Path("dvc.lock").write_text(lock)
-    assert "dvc.lock is empty, incomplete or amid a merge" in refused("judge")
+    assert "dvc.lock is empty, incomplete or in the middle of a merge" in refused("judge")
     assert "`git checkout HEAD -- dvc.lock`" in refused("judge")
 
 

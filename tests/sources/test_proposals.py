@@ -78,7 +78,7 @@ def test_a_symbol_that_is_stated_is_looked_for_alone() -> None:
 
 @pytest.mark.parametrize("paths", [["XNAS/AAPL.csv", "XNYS/IBM.csv"], ["A/AAPL.csv", "I/IBM.csv"]])
 def test_of_two_names_that_always_stand_together_neither_is_taken_for_the_symbol(paths: list[str]) -> None:
-    with pytest.raises(DataContractError, match="always beside the same, AAPL, IBM: say which are symbols, SYMBOLS="):
+    with pytest.raises(DataContractError, match="always paired with the same, AAPL, IBM: name the symbols in SYMBOLS="):
         layout_of(paths)
     assert layout_of(paths, ["AAPL", "IBM"]).template == "*/{symbol}.csv"
 
@@ -256,7 +256,7 @@ def test_a_unit_is_the_one_that_leads_to_our_time(stamp: int, unit: str) -> None
 
 
 def test_a_number_that_is_no_time_is_refused() -> None:
-    with pytest.raises(DataContractError, match="no time since 1970"):
+    with pytest.raises(DataContractError, match="not a time since 1970"):
         unit_of(93000)
 
 
@@ -292,7 +292,7 @@ def test_the_form_of_a_stamp_is_the_one_that_all_fit_and_that_leads_to_trading_d
 
 def test_stamps_of_two_forms_are_told_with_one_of_each() -> None:
     with pytest.raises(
-        DataContractError, match=r"'2024/01/02' has an unknown format, and '01/0[23]/2024.* another: write"
+        DataContractError, match=r"'2024/01/02' and '01/0[23]/2024.* have different, unknown formats: write"
     ):
         stamp_format_of(pl.Series(["01/02/2024 09:30", "01/03/2024 09:30", "2024/01/02"]))
 
@@ -310,7 +310,9 @@ def test_whole_numbers_for_a_day_or_a_time_are_told_as_that(day: int | str, cloc
 
 
 def test_a_number_that_is_no_stamp_is_told_as_that() -> None:
-    with pytest.raises(DataContractError, match=r"'1704205800.0' is no whole number since 1970.*convert the stamps"):
+    with pytest.raises(
+        DataContractError, match=r"'1704205800.0' is neither a whole number since 1970.*convert the stamps"
+    ):
         stamp_format_of(pl.Series(["1704205800.0", "1704205860.0"]))
 
 

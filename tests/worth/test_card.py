@@ -61,7 +61,7 @@ def test_not_worth_it():
         "Stop buying. The 34 sessions left of the plan (272 calls) are saved.",
     )
     better = card(NOT_WORTH | {"most_better": 20.0, "interval": [0.001, 0.0297]})
-    assert better[0].endswith("Better than what is free, surely, but surely by less than 3 %.")
+    assert better[0].endswith("Surely better than what is free, but surely by less than 3 %.")
     assert card(NOT_WORTH | {"sessions": 120})[2] == "Stop buying."
 
 
@@ -130,7 +130,7 @@ def test_sessions_that_are_bought_already_are_not_said_to_be_saved():
 
 def test_days_that_the_model_may_have_seen_count_for_nothing_and_the_card_says_so():
     training = UNKNOWN | {"trained_until": "2024-10-01", "sessions_before": 41, "sessions_after": 20}
-    says = "41 of 61 sessions lie before the end of its training, 2024-10-01, and count for nothing."
+    says = "41 of 61 sessions lie before the end of its training, 2024-10-01, and do not count."
     assert says in card(OPEN | {"training": training})[1]
     assert says in card(WORTH | {"training": training})[2]
     assert "Training" not in " ".join(card(WORTH | {"training": training | {"sessions_before": 0}}))

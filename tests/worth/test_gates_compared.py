@@ -37,7 +37,7 @@ def test_a_verdict_that_contradicts_no_gate_says_nothing_of_them(state, gates):
 def test_where_money_decides_the_question_beside_the_gates_is_that_of_money():
     money = {"decide_by": "money"}
     assert why_gates_differ(money | {"state": State.WORTH_IT}, "FAIL").endswith(
-        "Worth asks whether the rule earns more than with what is free."
+        "Worth asks whether the rule earns more than with a forecast that is free."
     )
     assert why_gates_differ(money | {"state": State.NOT_SHOWN}, "PASS").endswith(
         "Worth asks whether the rule earns as much with a free one."

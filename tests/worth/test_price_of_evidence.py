@@ -141,8 +141,8 @@ def test_a_price_is_as_stated_or_that_of_the_tokens():
 def test_the_plan_in_words():
     lines = before_you_buy(SETUP, SDS, PAIR, TERMS)
     assert lines[0] == (
-        "Before you buy (AAPL, 8 snapshots, 8 calls a session, at most 120 sessions = 960 calls; days differ by 4.9 %, "
-        "as persistence does from the best free forecast):"
+        "Before you buy (AAPL, 8 snapshots, 8 calls a session, at most 120 sessions = 960 calls; days vary by 4.9 %, "
+        "as between persistence and the best free forecast):"
     )
     named = ["advantage 1 %", "advantage 3 %", "advantage 5 %", "advantage 10 %", "none at all"]
     assert [line.split(":")[0] for line in lines[1:]] == named
@@ -153,7 +153,7 @@ def test_the_plan_in_words():
         "its end in 100 % of cases"
     )
     assert lines[5].startswith("none at all: NOT WORTH after about ")
-    assert before_you_buy(SETUP, SDS, ("ewma_fhs", "har"), TERMS)[0].endswith("4.9 %, as ewma_fhs does from har):")
+    assert before_you_buy(SETUP, SDS, ("ewma_fhs", "har"), TERMS)[0].endswith("4.9 %, as between ewma_fhs and har):")
 
 
 @pytest.mark.parametrize(("worth", "not_worth", "verdict"), [(0.5, 0.5, "WORTH"), (0.49, 0.5, "NOT WORTH")])

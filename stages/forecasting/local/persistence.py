@@ -40,8 +40,8 @@ def persistence(
 def too_few_moves(symbol: str, snapshot_utc: datetime, moves: int, horizon_min: int) -> DataContractError:
     """The refusal of a question whose complete sessions hold fewer than `FEWEST_MOVES` moves."""
     return DataContractError(
-        f"persistence: {symbol} at {snapshot_utc:%Y-%m-%dT%H:%MZ} holds {moves} past moves of "
-        f"{horizon_min} min, and needs at least {FEWEST_MOVES}: raise requests.history_days; where "
-        "forecaster.input_size cuts the history, name a column in requests.hist_exog, with which all of it is sent; "
-        "where requests.exog_policy cuts it, raise forecaster.min_rows, so that it is not asked."
+        f"persistence: {symbol} at {snapshot_utc:%Y-%m-%dT%H:%MZ} has {moves} past moves of {horizon_min} min, and "
+        f"needs at least {FEWEST_MOVES}: raise requests.history_days. If forecaster.input_size cuts the history, "
+        "name a column in requests.hist_exog, so that all of it is sent; if requests.exog_policy cuts it, raise "
+        "forecaster.min_rows, so that the question is not asked."
     )
