@@ -47,6 +47,10 @@ def test_a_value_or_mean_beyond_the_bound_is_named_with_its_minute():
     assert told(FAN, np.array([0, 15.0, 0, 0]), most).startswith("it says 15 bp for minute 2, where at most 14")
 
 
+def test_one_missing_value_of_the_mean_is_enough():
+    assert told(FAN, np.array([0, 0, 0, np.nan])) == "it holds nulls, NaN or infinity"
+
+
 @pytest.mark.parametrize(
     ("values", "wrong"),
     [

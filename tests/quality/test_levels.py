@@ -240,6 +240,16 @@ def test_a_jump_does_not_become_usual_where_few_nights_are_known(factor: float, 
     assert {one["kind"] for one in checked.levels} == {"jump"}
 
 
+def test_the_believed_price_is_the_close_of_the_bar_before() -> None:
+    """Nine percent up, then a minute at twice the price, then twelve up: near the nine, far from what was before."""
+    up, twice, on = (minutes(TUESDAY, *span) for span in ((100, 100), (101, 101), (102, 389)))
+    steps = delivery().with_columns(
+        pl.when(up).then(pl.col(price) * 1.09).when(twice).then(pl.col(price) * 2.3).when(on).then(pl.col(price) * 1.12)
+        .otherwise(price).alias(price) for price in PRICES
+    )  # fmt: skip
+    assert (day(through_the_gate(steps), TUESDAY)["PX7"], failed(through_the_gate(steps))) == (1, [])
+
+
 def test_news_within_a_session_costs_that_session_and_is_believed_from_the_next() -> None:
     """18 % in a minute fit no split and are less than a doubling."""
     checked = through_the_gate(times(1.18, from_on(WEDNESDAY) | minutes(TUESDAY, 200, 389)))
@@ -258,6 +268,13 @@ def test_a_listed_jump_passes_and_another_on_the_same_day_does_not() -> None:
     assert failed(together(listed, AAA=times(300.0, from_on(MONDAY)))["AAA"])[0] == MONDAY
     again = split.with_columns(pl.when(from_on(AFTER)).then(pl.col(p) * 0.3).otherwise(p).alias(p) for p in PRICES)
     assert failed(together(listed, AAA=again)["AAA"])[0] == AFTER  # it was listed for the session before
+
+
+def test_a_jump_listed_for_a_weekend_comes_with_the_first_bar_behind_it() -> None:
+    listed = {"AAA": {date(2024, 12, 1): 0.3}}  # a Sunday
+    for first, dropped in ((0, []), (1, [MONDAY])):
+        moved = times(0.3, from_on(AFTER) | minutes(MONDAY, first, 389))
+        assert failed(together(listed, AAA=moved)["AAA"])[:1] == dropped
 
 
 def test_a_listed_jump_may_come_within_the_session() -> None:
