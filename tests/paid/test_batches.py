@@ -14,7 +14,7 @@ from stages.errors import BudgetStop, ConfigurationError
 from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
 from stages.paid import batch_invariance, batches
-from stages.paid.batch_invariance import record_invariance
+from stages.paid.batch_invariance import path_of_proof, record_invariance
 from stages.paid.batches import calls_by_session, per_snapshot
 from stages.paid.locks import Attempts
 from stages.paid.model_facts import identity
@@ -289,6 +289,11 @@ def exogenous(snapshot: int, **changes: Any) -> Asked:
     window = one.window()
     columns = np.random.default_rng(1).normal(size=(window.rows, len(one.question.hist_exog)))
     return Asked(one.question, lambda: replace(window, hist_exog=columns))
+
+
+def test_a_proof_keeps_its_name_in_every_version():
+    """Else it would be paid again."""
+    assert path_of_proof(asked().question) == "proofs/2573ca06b7ddea7d-4a08eab5597d9673.json"
 
 
 def test_a_proof_of_an_earlier_version_counts_for_the_kind_of_the_question_it_compared(
