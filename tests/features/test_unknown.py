@@ -36,6 +36,8 @@ def test_a_symbol_without_a_usable_session_owes_nothing():
     counts = count_unknown(frame(a=[None] * 12), (), {"a": (0, 0)}, ())
     assert counts == {"rows": 12, "rows_incomplete": 0, "features": {"a": {"nulls": 12, "due": 0, "nulls_due": 0}}}
     require_known("A", counts, features_params(names=["ret_1m"], required=[]))
+    owed = {"features": {"ret_1m": counts["features"]["a"]}}
+    require_known("A", owed, features_params(names=["ret_1m"], required=["ret_1m"], max_null_share=0.0))
 
 
 @pytest.mark.parametrize(("due", "nulls", "share"), [(1, 1, "100%"), (2, 1, "50%"), (4, 1, "25%")])

@@ -38,6 +38,8 @@ def test_complete_sessions_by_hand():
     assert rows.returns[rows.today].tolist() == [5, 6]
     alone = window([1, 1], [3, 4])
     assert (len(alone.past), alone.today) == (0, slice(0, None))
+    torn = Past.of(rows.minute[[1, 3]], rows.returns[[1, 3]])
+    assert (torn.returns.tolist(), torn.starts.tolist()) == ([], [0])
 
 
 RETURNS = hnp.arrays(np.int64, st.integers(2, 30), elements=st.integers(-(10**9), 10**9))
