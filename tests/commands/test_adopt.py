@@ -281,18 +281,39 @@ def test_an_experiment_of_an_earlier_commit_takes_nothing_back_unsaid(project):
     project.git("update-ref", "refs/exps/exec/EXEC_APPLY", experiment)
     kept = project.text("params.yaml")
     back = (
-        r"set files back to it.*`git checkout HEAD -- 'a note' conf/preset/of_this_week.yaml conf/sweep/default.yaml` "
-        r"brings them back, and `rm conf/preset/of_last_week.yaml` removes what was deleted"
+        r"set files to it.*`git checkout HEAD -- 'a note' conf/preset/of_this_week.yaml conf/sweep/default.yaml` "
+        r"brings them back, and `rm conf/preset/of_last_week.yaml` removes what it does not hold"
     )
     with pytest.raises(ConfigurationError, match=back):
         project.run("adopt")
     assert re.search(back, project.run("params"))
     (project.path / "params.yaml").write_text(kept)
     project.git("checkout", "HEAD", "--", "a note", "conf/preset/of_this_week.yaml", "conf/sweep/default.yaml")
-    with pytest.raises(ConfigurationError, match=r"since: `rm conf/preset/of_last_week\.yaml` removes"):
+    with pytest.raises(ConfigurationError, match=r"otherwise: `rm conf/preset/of_last_week\.yaml` removes"):
         project.run("adopt")
     (project.path / "conf/preset/of_last_week.yaml").unlink()
     assert "rules.s_stop = 2.0 (was: 1.0)" in project.run("adopt")
+
+
+def test_of_an_experiment_of_another_branch_nothing_is_said_to_be_committed_since_or_deleted(project):
+    main = project.git("rev-parse", "HEAD").strip()
+    (project.path / "conf/preset/of_the_branch.yaml").write_text("# @package _global_\n")
+    project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
+    project.run("params")
+    project.commit()
+    project.apply_experiment("rules.s_stop=2.0")
+    project.commit()
+    experiment = project.git("rev-parse", "HEAD").strip()
+    project.git("reset", "-q", "--hard", main)
+    project.git("read-tree", "-m", "-u", "HEAD", experiment)
+    project.git("reset", "-q")
+    project.git("update-ref", "refs/exps/exec/EXEC_APPLY", experiment)
+    otherwise = (
+        r"that the present commit holds otherwise: `git checkout HEAD -- conf/rules/default.yaml` brings them back, "
+        r"and `rm conf/preset/of_the_branch.yaml` removes what it does not hold; then"
+    )
+    with pytest.raises(ConfigurationError, match=otherwise):
+        project.run("adopt")
 
 
 def test_a_choice_is_kept_as_a_choice_and_not_written_over_another(project):
