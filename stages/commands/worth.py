@@ -69,10 +69,13 @@ def study(step: int) -> None:
     show(card(verdict))
     if verdict["state"] == State.NOT_YET_KNOWN:
         print(_why_no_further(stated, sessions, end))
-    files = " ".join(
-        line[3:] for line in git("status", "--porcelain", "--untracked-files=all", "--", "conf").splitlines()
-    )
-    print(f"Next: `make run`, then `git commit -m 'Study to {sessions[asked - 1]}' {files} params.yaml dvc.lock`.")
+    print(f"Next: `make run`, then `git commit -m 'Study to {sessions[asked - 1]}' {_edited()} params.yaml dvc.lock`.")
+
+
+def _edited() -> str:
+    """The files of conf/ that the last commit does not hold as they are, as words of a command."""
+    told = git("status", "--porcelain", "--no-renames", "--untracked-files=all", "--", "conf")  # `a -> b` would empty b
+    return " ".join(line[3:] for line in told.splitlines())
 
 
 def _first_judged(stated: Study, asked: pl.DataFrame) -> int:
