@@ -25,7 +25,7 @@ from stages.configuration.compose import (
     set_by,
     write_params,
 )
-from stages.configuration.edit_conf import adopt_params, all_or_nothing, choose, other_preset_of, state
+from stages.configuration.edit_conf import COMMIT, adopt_params, all_or_nothing, choose, other_preset_of, state
 from stages.errors import ConfigurationError, DataContractError, GateNotMet
 from stages.fetching.listing import listing_path, read_listing
 from stages.io.atomic import remove_leftovers
@@ -151,7 +151,7 @@ def adopt(what: str | None = None) -> None:
     if adopted := differences(present() or {}, before):
         files = " ".join(map(str, changed))
         print(f"adopt: {describe(adopted, 'was')} -> {files}")
-        print(f"Next: `make run`, then `git commit -m 'Adopt ...' {files} params.yaml dvc.lock`.")
+        print(f"Next: `make run`, then `{COMMIT} 'Adopt ...'`.")
     else:
         print("adopt: conf/ already says so.")
 
@@ -198,7 +198,7 @@ def whitelist() -> None:
     files = " ".join(map(str, state({"universe": {"whitelist": proposed}})))
 
     print(f"whitelist: universe.whitelist = {proposed} (was: {before}) -> {files}")
-    print(f"Next: `make run`, then `git commit -m 'Whitelist ...' {files} params.yaml dvc.lock`.")
+    print(f"Next: `make run`, then `{COMMIT} 'Whitelist ...'`.")
 
 
 def _proposed(study: Study) -> list[str]:

@@ -50,8 +50,13 @@ def experiments(name: str) -> None:
         except ConfigurationError as error:
             raise ConfigurationError(f"{path}, {' '.join(variant)}: {error}") from None
     called = _distinct([words or name for words in names(list(queued))])
-    for words, options in zip(called, queued.items(), strict=True):
-        _queue(words, *options)
+    _take_back(called, "Queued", "Failed")
+    try:
+        for words, options in zip(called, queued.items(), strict=True):
+            _queue(words, *options)
+    except BaseException:  # the next run would run what still waits, also what the file no longer states
+        _take_back(called, "Queued")
+        raise
     _dvc("exp", "run", "--run-all")
     if failed := [words for words in called if not _is_recorded(words)]:  # DVC's exit code does not say
         raise ConfigurationError(
@@ -112,6 +117,14 @@ def _queue(name: str, variant: Overrides, options: Overrides) -> None:
     if _is_recorded(name):
         _dvc("exp", "remove", "-q", name)
     _dvc("exp", "run", "--queue", "--name", name, *(part for word in variant for part in ("-S", word)), *options)
+
+
+def _take_back(called: Sequence[str], *states: str) -> None:
+    """Remove the tasks of DVC's queue that have one of these names and are in one of these states."""
+    lines = run_dvc("queue", "status", captured=True).stdout.splitlines()
+    listed = [words for line in lines if len(words := line.split()) > 2]  # task, name, time of day, state
+    if tasks := [task for task, name, *_, state in listed if name in called and state in states]:
+        _dvc("queue", "remove", "-q", *tasks)
 
 
 def _is_recorded(name: str) -> bool:

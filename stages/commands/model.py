@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from stages.configuration.compose import compose, present, refuse_to_discard
-from stages.configuration.edit_conf import state, write_choice
+from stages.configuration.edit_conf import COMMIT, state, write_choice
 from stages.errors import ConfigurationError, GateNotMet
 from stages.forecasting.backend import Asked
 from stages.io.clock import INTERRUPTS
@@ -54,7 +54,7 @@ def learn_model(overrides: Sequence[str] = ()) -> None:
     changed = state({"forecaster": values}) if is_active else [write_choice("forecaster", BOUGHT, values)]
     files = " ".join(map(str, changed))
     print(f"learn-model: {study.forecaster.model} has {numbers} -> {files}")
-    print(f"Next: `make plan`, then run again, and `git commit -m 'Facts of the model' {files}`.")
+    print(f"Next: `make plan`, then run again, and `{COMMIT} 'Facts of the model'`.")
 
 
 def bought_study(overrides: Sequence[str]) -> tuple[Study, bool]:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from stages.configuration.compose import compose, refuse_to_discard, to_yaml
-from stages.configuration.edit_conf import state
+from stages.configuration.edit_conf import COMMIT, state
 from stages.errors import ConfigurationError, GateNotMet, count, shorten
 from stages.io.files import read_json
 from stages.io.settings import read_params
@@ -139,7 +139,7 @@ def _state_prior(entries: Sequence[Entry], *, may_lack_some: bool) -> None:
     for name, values in changed.items():
         for key, value in values.items():
             print(f"trials: {name}.{key} = {value} (was: {_said(stated[name][key])}) -> {files}")
-    print(f"Next: `make run`, then `git commit -m 'Count ...' {files} params.yaml dvc.lock`.")
+    print(f"Next: `make run`, then `{COMMIT} 'Count ...'`.")
 
 
 def _meant(value: float | None) -> float:
@@ -181,7 +181,7 @@ def open_holdout(month: str | None = None) -> None:
     what = f"{month} of the holdout" if month else "the holdout"
     print(f"open-holdout: strategy {strategy} of study {study.report.study!r} may see {what}. -> {files}")
     print(f"Openings of source {study.source.name!r} before this one: {len(earlier)}. Strategies: {named}.")
-    print(f"Put it on the record: `make run`, then `git commit -m 'Open the holdout' {files} params.yaml dvc.lock`.")
+    print(f"Put it on the record: `make run`, then `{COMMIT} 'Open the holdout'`.")
 
 
 def _judged_strategy(study: Study, oos: dict[str, Any]) -> str:

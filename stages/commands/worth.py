@@ -18,12 +18,11 @@ from typing import Any
 import polars as pl
 
 from stages.configuration.compose import compose, refuse_to_discard
-from stages.configuration.edit_conf import state
+from stages.configuration.edit_conf import COMMIT, state
 from stages.errors import ConfigurationError, count
 from stages.io.dvc_command import run_dvc
 from stages.io.files import read_json
 from stages.io.terminal import clock, show
-from stages.io.workspace import git
 from stages.params.study import Study
 from stages.questions.schedule import plan_questions
 from stages.runs.evidence import require_evidence
@@ -69,10 +68,7 @@ def study(step: int) -> None:
     show(card(verdict))
     if verdict["state"] == State.NOT_YET_KNOWN:
         print(_why_no_further(stated, sessions, end))
-    files = " ".join(
-        line[3:] for line in git("status", "--porcelain", "--untracked-files=all", "--", "conf").splitlines()
-    )
-    print(f"Next: `make run`, then `git commit -m 'Study to {sessions[asked - 1]}' {files} params.yaml dvc.lock`.")
+    print(f"Next: `make run`, then `{COMMIT} 'Study to {sessions[asked - 1]}'`.")
 
 
 def _first_judged(stated: Study, asked: pl.DataFrame) -> int:

@@ -167,9 +167,10 @@ def refuse_to_discard() -> None:
 
 
 def set_back() -> str:
-    """A sentence on files that `dvc exp apply` reset to the experiment's commit or deleted, and how to undo it.
+    """A sentence on files that `dvc exp apply` set to those of the experiment's commit, and how to undo it.
 
-    Empty where that is the present commit. DVC applies all files of an experiment, not only its params.
+    Empty where that is the present commit; it may be an earlier one, or one of another branch. DVC applies all
+    files of an experiment, not only its params.
     """
     applied = git("for-each-ref", "--format=%(objectname) %(parent)", APPLIED).split()[:2]
     if len(applied) < 2:
@@ -181,12 +182,12 @@ def set_back() -> str:
     own = _names(git("ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", *back)) if back else set()
     deleted = sorted(set(back) - own)  # what git was told to ignore since is the user's
     undo = [f"`git checkout HEAD -- {shlex.join(changed)}` brings them back"] if changed else []
-    undo += [f"`rm {shlex.join(deleted)}` removes what was deleted"] if deleted else []
+    undo += [f"`rm {shlex.join(deleted)}` removes what it does not hold"] if deleted else []
     if not undo:
         return ""
     return (
-        f"`dvc exp apply` also set back files that changed since commit {ran_on[:7]}, on which the experiment ran: "
-        f"{', and '.join(undo)}"
+        f"the experiment ran on commit {ran_on[:7]}, and `dvc exp apply` restored its files where the present commit "
+        f"differs: {', and '.join(undo)}"
     )
 
 

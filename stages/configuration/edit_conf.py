@@ -34,6 +34,7 @@ CONFIG = CONF / "config.yaml"
 NO_PRESET = "none"
 OVERRIDE = "override /"
 EDIT = "edit conf/ yourself, then run `make params`."
+COMMIT = "git add conf params.yaml dvc.lock && git commit -m"  # what a command changed, new files of conf/ too
 
 
 def active_choices() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import errno
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,17 @@ def test_a_preset_of_comments_alone_stays_a_preset(project):
     project.run("adopt")
     assert project.text("conf/preset/mine.yaml").startswith("# @package _global_\n# the default, for a start\nrules:")
     assert project.params()["rules"]["k_sigma"] == 0.75
+
+
+def test_the_proposed_commit_holds_a_new_and_a_moved_preset(project):
+    (project.path / "dvc.lock").touch()
+    (project.path / "conf/preset/mine.yaml").write_text("# @package _global_\n")
+    project.git("mv", "conf/preset/smoke.yaml", "conf/preset/small one.yaml")
+    project.run("use", "mine")
+    project.apply_experiment("rules.k_sigma=0.75")
+    command = re.search(r"`(git add .*)`", project.run("adopt"))
+    subprocess.run(["bash", "-c", command[1]], check=True)
+    assert project.git("status", "--porcelain", "conf", "params.yaml", "dvc.lock") == ""
 
 
 def test_a_file_of_conf_that_is_a_link_goes_on_being_one(project):
@@ -281,18 +293,39 @@ def test_an_experiment_of_an_earlier_commit_takes_nothing_back_unsaid(project):
     project.git("update-ref", "refs/exps/exec/EXEC_APPLY", experiment)
     kept = project.text("params.yaml")
     back = (
-        "set back files.*`git checkout HEAD -- 'a note' conf/preset/of_this_week.yaml conf/sweep/default.yaml` "
-        "brings them back, and `rm conf/preset/of_last_week.yaml` removes what was deleted"
+        r"restored its files.*`git checkout HEAD -- 'a note' conf/preset/of_this_week.yaml conf/sweep/default.yaml` "
+        r"brings them back, and `rm conf/preset/of_last_week.yaml` removes what it does not hold"
     )
     with pytest.raises(ConfigurationError, match=back):
         project.run("adopt")
     assert re.search(back, project.run("params"))
     (project.path / "params.yaml").write_text(kept)
     project.git("checkout", "HEAD", "--", "a note", "conf/preset/of_this_week.yaml", "conf/sweep/default.yaml")
-    with pytest.raises(ConfigurationError, match=r"ran: `rm conf/preset/of_last_week\.yaml` removes"):
+    with pytest.raises(ConfigurationError, match=r"differs: `rm conf/preset/of_last_week\.yaml` removes"):
         project.run("adopt")
     (project.path / "conf/preset/of_last_week.yaml").unlink()
     assert "rules.s_stop = 2.0 (was: 1.0)" in project.run("adopt")
+
+
+def test_of_an_experiment_of_another_branch_nothing_is_said_to_be_committed_since_or_deleted(project):
+    main = project.git("rev-parse", "HEAD").strip()
+    (project.path / "conf/preset/of_the_branch.yaml").write_text("# @package _global_\n")
+    project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
+    project.run("params")
+    project.commit()
+    project.apply_experiment("rules.s_stop=2.0")
+    project.commit()
+    experiment = project.git("rev-parse", "HEAD").strip()
+    project.git("reset", "-q", "--hard", main)
+    project.git("read-tree", "-m", "-u", "HEAD", experiment)
+    project.git("reset", "-q")
+    project.git("update-ref", "refs/exps/exec/EXEC_APPLY", experiment)
+    otherwise = (
+        r"where the present commit differs: `git checkout HEAD -- conf/rules/default.yaml` brings them back, "
+        r"and `rm conf/preset/of_the_branch.yaml` removes what it does not hold; then"
+    )
+    with pytest.raises(ConfigurationError, match=otherwise):
+        project.run("adopt")
 
 
 def test_a_choice_is_kept_as_a_choice_and_not_written_over_another(project):

@@ -22,9 +22,11 @@ def queued(project, monkeypatch):
     calls, recorded = [], set()
     head = project.git("rev-parse", "HEAD").strip()
 
-    def run(text, failing=()):
+    def run(text, failing=(), waiting="", refused=()):
         def dvc(*words):
             calls.append(" ".join(words))
+            if words[2] == "--queue" and words[4] in refused:
+                raise ConfigurationError("refused")
             if words[2] == "--queue" and words[4] not in failing:
                 recorded.add(f"refs/exps/{head[:2]}/{head[2:]}/{words[4]}")
             for ref in recorded if words[2] == "--run-all" else ():
@@ -32,6 +34,7 @@ def queued(project, monkeypatch):
 
         monkeypatch.setattr(experiments, "_dvc", dvc)
         (project.path / "conf/sweeps/mine.txt").write_text(text)
+        monkeypatch.setattr(experiments, "run_dvc", lambda *_, captured: subprocess.CompletedProcess((), 0, waiting))
         calls.clear()
         try:
             project.run("experiments", "mine")
@@ -39,6 +42,7 @@ def queued(project, monkeypatch):
             (project.path / "conf/sweeps/mine.txt").unlink()
         return calls
 
+    run.calls = calls
     return run
 
 
@@ -69,6 +73,31 @@ def test_an_experiment_of_the_same_name_on_this_commit_is_replaced(queued, proje
     calls = queued("-S rules.k_sigma=0.75")
     assert calls[0] == "exp remove -q k_sigma=0.75"
     assert len(calls) == 3
+
+
+QUEUE = """Task     Name          Created       Status
+2b5b91c                Nov 29, 2026  Queued
+36d2149  k_sigma=0.75  09:33 PM      Queued
+d61945e  k_sigma=0.75  09:29 PM      Failed
+dda3e81  k_sigma=0.75  09:30 PM      Success
+fb2c375  s_stop=2      09:27 PM      Queued
+
+Worker status: 0 active, 0 idle
+"""
+
+
+def test_what_an_earlier_call_left_queued_or_failed_under_these_names_is_removed_first(queued):
+    """Else it would run beside the new ones, and perhaps be the one that has the name."""
+    calls = queued("-S rules.k_sigma=0.75", waiting=QUEUE)
+    assert calls[0] == "queue remove -q 36d2149 d61945e"
+    assert len(calls) == 3
+
+
+def test_nothing_stays_queued_when_dvc_refuses_a_variant(queued):
+    """As for a word that is none of its options; the next call would run what was queued before it."""
+    with pytest.raises(ConfigurationError, match=r"^refused"):
+        queued("-S rules.k_sigma=0.75,1 # a note", waiting=QUEUE, refused=["k_sigma=1"])
+    assert queued.calls[-1] == "queue remove -q 36d2149"
 
 
 def test_a_variant_that_did_not_run_to_its_end_is_named(queued):
