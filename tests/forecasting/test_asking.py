@@ -157,13 +157,13 @@ SOME_NAN = np.where(np.eye(5, 10), np.nan, 0.0)
         ),
         (
             lambda answers: {k: replace(a, values_bp=a.values_bp + 1e300) for k, a in answers.items()},
-            r"says 1e\+300 bp, and more than 100000 is no move of a price: `make drop KEY=\w{32}`",
+            r"says 1e\+300 bp, and no price moves by more than 100000: `make drop KEY=\w{32}`",
         ),
         (
             lambda answers: {
                 k: replace(a, values_bp=a.values_bp + 1e300, source="local:har") for k, a in answers.items()
             },
-            "local:har says .* is no move of a price: change its windows in section forecaster, or leave it out",
+            "local:har says .* no price moves by more than 100000: change its windows in section forecaster, or leave it out",
         ),
     ],
 )
