@@ -359,6 +359,14 @@ def test_a_move_is_shared_if_enough_of_all_others_have_it_also_of_those_whose_ba
     assert [failed(one) == [] for one in together(**feeds).values()] == [believed] * hit + [True] * (7 - hit)
 
 
+def test_of_two_symbols_the_other_one_is_all_others() -> None:
+    crash = minutes(TUESDAY, 200, 389) | from_on(WEDNESDAY)
+    feeds = {name: times(0.85, crash, seed) for seed, name in enumerate(("AAA", "BBB"))}
+    every = QUALITY.model_copy(update={"shared_min_share": 1.0})
+
+    assert [failed(one) for one in check_symbols(feeds, dialect(), CALENDAR, every, None).values()] == [[], []]
+
+
 def test_a_move_that_others_share_is_the_markets() -> None:
     """15 % in a minute and 17 % overnight, of all three symbols or of one."""
     crash = minutes(TUESDAY, 200, 389) | from_on(WEDNESDAY)
