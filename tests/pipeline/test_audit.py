@@ -41,7 +41,7 @@ def test_what_a_stage_does_beside_the_replayed_functions_is_named_with_exit_code
 
     told = small.sh("python -m stages audit --instants 2", code=2)
     assert "error stage calibrate, column " in told
-    assert "artifacts/ holds another value than the audited code finds" in told
+    assert "artifacts/ holds another value than the audited code computes" in told
 
 
 def test_params_that_did_not_make_the_artifacts_are_not_audited(default_run, tmp_path):
