@@ -7,7 +7,7 @@ import pytest
 from tests.support.locks import record_run
 from tests.support.programs import run_module
 
-STOOD = r"^2 instants, ([1-9]\d*) questions, no key changed; \d{4,} rows of the past equal"
+STOOD = r"^2 instants, ([1-9]\d*) questions, no key changed; \d{4,} rows of the past identical"
 BESIDE = """sed -i '/known = with_outcomes/s/$/.with_columns(pl.col("q95") + 1)/' stages/calibration/by_horizon.py"""
 AHEAD = (
     """sed -i 's/return lambda _: pl.col("r")/return lambda _: pl.col("r").shift(-1)/' stages/features/formulas.py"""
