@@ -122,7 +122,7 @@ collect-partitions: # objects in the bucket of storage.root that no run uses; AR
 doctor: .venv/runtime ## is everything here that a run needs
 	@python -m stages doctor
 
-audit: .venv/runtime ## another future at random instants: the past must not move
+audit: .venv/runtime ## leakage audit: other futures must not change the past
 	@python -m stages audit $(call option,--instants,INSTANTS) $(call option,--at-once,AT_ONCE)
 
 trials: .venv/runtime ## every variant ever tried; writes sweep.prior_trials
