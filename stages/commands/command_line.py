@@ -152,7 +152,7 @@ VERBS = {
         arg("--from", dest="cache", type=Path, help="the cache that DVC used before"),
     )),
     "new-store": Verb("commands.answers:new_store", "continue with the store in DVC's cache now, as another study"),
-    "audit": Verb("commands.audit:audit_study", "leakage audit: replay the past with other futures; nothing may change", (
+    "audit": Verb("commands.audit:audit_study", "leakage audit: other futures must not change the past", (
         arg("--instants", type=number(1), default=30, help="how many instants (30)"),
         arg("--seed", type=number(0, 2**32 - 1), default=0, help="which instants (0)"),
         arg("--at-once", type=number(1), default=16, help="symbols in memory at a time (16)"),
