@@ -126,8 +126,8 @@ def _too_short(scored: list[date], params: CutParams) -> ConfigurationError:
     return ConfigurationError(
         f"the record holds {count(len(scored), 'session')} with forecasts, too few for split.{name} = "
         f"{getattr(params, name)} and split.embargo_sessions = {params.embargo_sessions} with at least one session "
-        f"left to search: {remedy}shorten requests.history_days, or widen universe.first_session to "
-        "universe.last_session."
+        f"left to search: {remedy}shorten requests.history_days, or ask more sessions (requests.first_session to "
+        "requests.last_session, universe.first_session to universe.last_session)."
     )
 
 
