@@ -82,7 +82,7 @@ TUTORIAL: list[Step] = [
     ("make budget PER_DAY=60", r"standing limit 60"),
     ("! { make whitelist", r"error .* finds no symbol eligible .*\n.*Error 3"),
     ("! { make adopt", r"error .* proposes nothing: .*\n.*Error 3"),
-    ("! { make open-holdout", r"error .* this strategy trades nothing: .*\n.*Error 3"),
+    ("! { make open-holdout", r"error .* this strategy trades nothing and the holdout stays sealed.*\n.*Error 3"),
     ("make audit INSTANTS=3", r"3 instants, [1-9]\d* questions, 0 keys moved"),
     ("make page", "$ [ -e artifacts/page/workspace.html ]"),
 ]

@@ -84,8 +84,7 @@ def test_it_ends_with_the_verdict_and_bought_nothing_behind_it_or_twice(bought):
     assert verdict["calls"] == verdict["sessions"] * A_DAY
     flat = " ".join(said.split())
     assert "NOT WORTH IT (decided" in flat
-    assert "git commit -m 'Study to" in flat
-    assert "conf/preset/grow.yaml params.yaml dvc.lock" in flat
+    assert "git add conf params.yaml dvc.lock && git commit -m 'Study to" in flat
 
 
 def test_whoever_has_the_store_replays_it_at_no_call_also_in_other_steps(bought, tmp_path):
