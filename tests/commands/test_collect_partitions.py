@@ -131,23 +131,16 @@ def test_a_run_without_a_bucket_names_nothing_though_a_bucket_is_stated_beside_i
     assert "needed=1 garbage=1" in project.run("collect-partitions")
 
 
-def test_what_a_run_wrote_is_needed_also_where_a_merge_tore_the_params_beside_it(project, bucket: str):
+@pytest.mark.parametrize("beside", ["<<<<<<< HEAD\n: [", None], ids=["torn by a merge", "not committed"])
+def test_what_a_run_wrote_is_needed_also_where_no_sound_params_lie_beside_it(project, bucket: str, beside: str | None):
     params = project.path / "params.yaml"
     sound = params.read_text()
     recorded(project, written(0))
-    params.write_text("<<<<<<< HEAD\n: [")
-    project.git("commit", "-q", "-a", "--amend", "-m", "a merge")
-    params.write_text(sound)
-    recorded(project, written(1))
-    assert "needed=2 garbage=0" in project.run("collect-partitions")
-
-
-def test_what_a_run_wrote_is_needed_also_where_no_params_were_committed_beside_it(project, bucket: str):
-    params = project.path / "params.yaml"
-    sound = params.read_text()
-    recorded(project, written(0))
-    project.git("rm", "-q", "--cached", "params.yaml")
-    project.git("commit", "-q", "--amend", "-m", "without params")
+    if beside is None:
+        params.unlink()
+    else:
+        params.write_text(beside)
+    project.git("commit", "-q", "-a", "--amend", "-m", "other params")
     params.write_text(sound)
     recorded(project, written(1))
     assert "needed=2 garbage=0" in project.run("collect-partitions")
