@@ -175,8 +175,9 @@ def open_remote(remote: Remote) -> ObjectStore:
     endpoint = remote.options.get("endpointurl") or GOOGLE
     _require_answer(endpoint)
     try:  # once without the client, which would repeat for half a minute what a bucket refuses
-        filesystem, headers = logged_in(lambda: _file_system(remote))
-        answer = any_object_of(filesystem, remote.url.split("/")[2], headers)
+        bucket = remote.url.split("/")[2]
+        filesystem, headers = logged_in(bucket, lambda: _file_system(remote))
+        answer = any_object_of(filesystem, bucket, headers)
         if not answer.is_server_error:
             require_welcome(answer, remote.url)
     except FileNotFoundError:
@@ -185,10 +186,10 @@ def open_remote(remote: Remote) -> ObjectStore:
         raise StoreRefused(str(error)) from None
     except Exception as error:
         raise _failure(remote.url, error) from error
-    bucket = BucketStore(filesystem, remote.url.split("://", 1)[1].rstrip("/") + "/forecasts", endpoint)
+    objects = BucketStore(filesystem, remote.url.split("://", 1)[1].rstrip("/") + "/forecasts", endpoint)
     if answer.is_server_error:
-        bucket.names("budget/limits")  # the client asks again for seconds: a hiccup is no remote that is down
-    return bucket
+        objects.names("budget/limits")  # the client asks again for seconds: a hiccup is no remote that is down
+    return objects
 
 
 def needs_network(remote: Remote) -> bool:

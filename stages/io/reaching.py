@@ -81,13 +81,7 @@ def preflight(uri: str, param: str = SOURCE) -> None:
     bucket, _, name = uri.removeprefix("gs://").partition("/")
     with explain_errors(uri, param):
         connect(os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE)
-        try:
-            filesystem, headers = logged_in(lambda: open_uri(f"gs://{bucket}", Path(), param)[0])
-        except TimeoutError:
-            raise ConfigurationError(
-                f"the login to bucket {bucket!r} did not succeed within {LOGIN_SEC:g} s: {LOGIN}; for a public bucket "
-                "set FSSPEC_GS_TOKEN=anon."
-            ) from None
+        filesystem, headers = logged_in(bucket, lambda: open_uri(f"gs://{bucket}", Path(), param)[0])
         one = f"{filesystem.base}b/{bucket}/o/{quote(name, safe='')}"
         answer = any_object_of(filesystem, bucket, headers) if "{" in name else _ask(one, headers)
         if answer.status_code == NOT_FOUND:  # a missing object is reported by its reader
@@ -95,10 +89,10 @@ def preflight(uri: str, param: str = SOURCE) -> None:
         require_welcome(answer, uri)
 
 
-def logged_in(open_filesystem: Callable[[], Any]) -> tuple[Any, dict[str, str]]:
+def logged_in(bucket: str, open_filesystem: Callable[[], Any]) -> tuple[Any, dict[str, str]]:
     """A bucket's file system and the headers of its login. Some logins would wait for minutes, so time is limited.
 
-    *Errors*: `TimeoutError` after `LOGIN_SEC`, else what the login raises.
+    *Errors*: `ConfigurationError` after `LOGIN_SEC`, else what the login raises.
     """
     found: Future[tuple[Any, dict[str, str]]] = Future()
     _fsspec().get_filesystem_class("gs")  # imported before the time limit starts
@@ -115,7 +109,10 @@ def logged_in(open_filesystem: Callable[[], Any]) -> tuple[Any, dict[str, str]]:
     try:
         return found.result(LOGIN_SEC)
     except TimeoutError:
-        raise TimeoutError(f"the login did not succeed within {LOGIN_SEC:g} s: {LOGIN}") from None
+        raise ConfigurationError(
+            f"the login to bucket {bucket!r} did not succeed within {LOGIN_SEC:g} s: {LOGIN}; for a public bucket set "
+            "FSSPEC_GS_TOKEN=anon."
+        ) from None
 
 
 def any_object_of(filesystem: Any, bucket: str, headers: dict[str, str]) -> "httpx.Response":
