@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -175,6 +176,13 @@ def test_a_login_that_a_bucket_refuses_is_told_in_a_line_with_the_way_out(
     with pytest.raises(StoreRefused, match=f"{told}.*: log in by `gcloud auth application-default login`") as caught:
         open_remote(remote_at(refusing)).create("reservation", b"x")
     assert (caught.value.exit_code, str(caught.value).count("\n"), caplog.text) == (5, 0, "")
+
+
+def test_a_login_that_waits_is_told_as_one(gcs: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(reaching, "LOGIN_SEC", 0.2)
+    monkeypatch.setattr(bucket_store, "_file_system", lambda _: threading.Event().wait(5))
+    with pytest.raises(StoreRefused, match=r"the login to bucket 'team' did not succeed within 0.2 s: log in by"):
+        open_remote(remote_at(gcs))
 
 
 class AddOnly(ReadOnly):
