@@ -14,7 +14,7 @@ from stages.io.terminal import run, say
 from stages.params.quality import DialectParams, QualityParams
 from stages.params.storage import StorageParams
 from stages.params.universe import ReadSymbols
-from stages.quality.across import among_others, check_labels, excuses
+from stages.quality.cross_symbol import among_others, check_labels, excuses
 from stages.quality.gate import Known, check_one_symbol
 from stages.quality.report import quality_report, require_sound
 from stages.tables.market import Calendar

@@ -20,8 +20,8 @@ from stages.runs.evidence import require_evidence
 from stages.runs.past_runs import log_present_run
 from stages.runs.trial_log import looks_at
 from stages.trading.holdout import NOT_BEGUN
-from stages.worth.card import card
 from stages.worth.gates_compared import many_looks, why_gates_differ
+from stages.worth.verdict_lines import card
 
 GATES = Path("artifacts/evaluate/gates.json")
 WORTH = Path("artifacts/judge_worth/worth.json")

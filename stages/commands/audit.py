@@ -25,7 +25,7 @@ from stages.io.terminal import progress
 from stages.params.forecaster import COMMAND
 from stages.params.study import Study
 from stages.runs.evidence import require_evidence
-from stages.runs.replaying import Record, among, dialect_of, replay_of
+from stages.runs.replayed_study import Record, among, dialect_of, replay_of
 from stages.tables.contract import Table
 from stages.tables.forecasts import FREE, Calibrated, FreeWeights, Offsets, Quantiles, Schedule
 from stages.tables.market import Calendar

@@ -20,8 +20,8 @@ from stages.configuration.compose import compose, set_by
 from stages.errors import ConfigurationError, PipelineError, shorten
 from stages.io.dvc_command import run_dvc
 from stages.io.dvc_state import require_whole_rwlock
-from stages.io.lines import width
 from stages.io.workspace import git
+from stages.io.wrapped_text import width
 from stages.params.study import Study
 from stages.runs.evidence import require_evidence
 

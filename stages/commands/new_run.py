@@ -18,7 +18,7 @@ import polars as pl
 from stages.configuration.compose import CONF, compose
 from stages.configuration.new_preset import KEYS, preset_text
 from stages.errors import ConfigurationError, DataContractError, PipelineError, count
-from stages.fetching.look import UNSTATED, Look, look
+from stages.fetching.inspection import UNSTATED, Look, look
 from stages.io.files import write_text
 from stages.params.quality import DialectParams, QualityParams
 from stages.params.section import EARLIEST, LATEST, parse

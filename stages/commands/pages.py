@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stages.commands.panels import openings, revisions, spend, trials
+from stages.commands.live_sections import openings, revisions, spend, trials
 from stages.configuration.compose import differences
 from stages.errors import ConfigurationError
 from stages.fetching.listing_history import relisted

@@ -28,9 +28,9 @@ from stages.questions.schedule import plan_questions
 from stages.runs.evidence import require_evidence
 from stages.runs.scratch import market_of
 from stages.sessions.calendar import trading_calendar
-from stages.worth.card import card, line
 from stages.worth.plan import asked_by_session, planned_end, require_sealed, searched
 from stages.worth.verdict import State
+from stages.worth.verdict_lines import card, line
 
 WORTH = Path("artifacts/judge_worth/worth.json")
 STAGE = "judge_worth"

@@ -5,7 +5,7 @@ files are kept in DVC's cache, at `sources/<aa>/<rest>`, under the md5 in the li
 name and generation. They are written atomically and checked on every read.
 
 *Errors*: `DataContractError` for a file that is missing, empty or not the listed one; access errors as in
-`io/reaching.py`.
+`io/bucket_access.py`.
 """
 
 import base64
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import DataContractError, at_work_on
+from stages.io.bucket_access import explain_errors, is_remote, open_uri, preflight
 from stages.io.object_store import LocalStore
-from stages.io.reaching import explain_errors, is_remote, open_uri, preflight
 from stages.io.terminal import progress
 from stages.io.workspace import main_root, store_root
 from stages.params.path_template import ANY, day_of, fields_of, literal, month_of, path_of, root_of

@@ -18,9 +18,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from stages.errors import BudgetStop, ConfigurationError, PipelineError
+from stages.io.bucket_access import (
+    FIRST_ANSWER_SEC,
+    GOOGLE,
+    any_object_of,
+    connect,
+    logged_in,
+    refusal,
+    require_welcome,
+)
 from stages.io.dvc_internals import gcs_arguments
 from stages.io.object_store import LocalStore, ObjectStore, StoreRefused, StoreUnreachable
-from stages.io.reaching import FIRST_ANSWER_SEC, GOOGLE, any_object_of, connect, logged_in, refusal, require_welcome
 from stages.io.terminal import say_aside
 from stages.io.workspace import Remote, default_remote
 from stages.params.api import ApiParams

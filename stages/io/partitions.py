@@ -25,8 +25,8 @@ import polars as pl
 
 from stages.errors import ConfigurationError, DataContractError
 from stages.io.atomic import replaced_directory, temporary_directory
+from stages.io.bucket_access import explain_errors, open_uri, preflight
 from stages.io.parquet import columns_of, frame_bytes, read_frame, read_symbol, write_frame
-from stages.io.reaching import explain_errors, open_uri, preflight
 from stages.params.storage import StorageParams
 from stages.tables.contract import Table
 

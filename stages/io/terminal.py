@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 from stages.errors import ConfigurationError, DataContractError, PipelineError, shorten
 from stages.io.atomic import disk_reason
 from stages.io.content import changed_inputs
-from stages.io.lines import beneath, broken, fitted, harmless, width
 from stages.io.settings import require_params_as_read
+from stages.io.wrapped_text import beneath, broken, fitted, harmless, width
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from stages.params.quality import QualityParams
 from stages.quality.halts import NO_HALTS, inside
-from stages.quality.others import NOBODY, Others, Place
+from stages.quality.shared_moves import NOBODY, Others, Place
 from stages.sessions.calendar import minute_grid
 from stages.sessions.rolling import Floats, median, windows_before
 from stages.tables.market import PRICES, REAL

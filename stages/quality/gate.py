@@ -1,6 +1,6 @@
 """The data gate for one symbol: bars as delivered -> sound bars on the grid, and findings.
 
-Symbols are checked one by one, so memory holds the work on one of them; `across` checks them together.
+Symbols are checked one by one, so memory holds the work on one of them; `cross_symbol` checks them together.
 
 *Tables*: `Checked.bars` is table `Bars`, including sessions that the gate drops (their verdict says so); `days` has one
 row a session; `halts` is table `Halts` of the symbol.
@@ -24,8 +24,8 @@ from stages.quality.label_evidence import LabelEvidence, label_evidence
 from stages.quality.labels import LabelReading
 from stages.quality.levels import judge_levels
 from stages.quality.long_gaps import Silence, silence_of
-from stages.quality.others import NOBODY, Extremes, Others, extremes_of
 from stages.quality.sessions import HALTED, judge_sessions
+from stages.quality.shared_moves import NOBODY, Extremes, Others, extremes_of
 from stages.quality.units import check_unit
 from stages.quality.verdicts import HardFailure
 from stages.tables.market import REAL, Bars

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from stages.params.quality import QualityParams
 from stages.quality.clean import NORMAL_CONSISTENCY, ROUNDING, past_deviation
-from stages.quality.others import NOBODY, Others, Place
+from stages.quality.shared_moves import NOBODY, Others, Place
 from stages.sessions.rolling import Floats
 
 MARKET_NIGHT_CAP = log(1.25)  # if a whole market moves further overnight, the feed's unit changed

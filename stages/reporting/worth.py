@@ -12,9 +12,9 @@ from stages.errors import count
 from stages.reporting.charts import SERIES, Figure, level, paired, rows, session_axis, sized, sliding, tip
 from stages.reporting.elements import Grid, Section, grid, measure
 from stages.reporting.record import Document, Record
-from stages.worth.card import card, odds
 from stages.worth.gates_compared import why_gates_differ
 from stages.worth.verdict import State
+from stages.worth.verdict_lines import card, odds
 
 DATA = ("judge_worth/days.parquet",)
 TENS = "evidence, powers of ten to 1"

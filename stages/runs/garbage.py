@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import ConfigurationError
+from stages.io.bucket_access import explain_errors, open_uri
 from stages.io.content import file_hash
 from stages.io.partitions import MANIFEST, OBJECT, PARAM
-from stages.io.reaching import explain_errors, open_uri
 from stages.io.settings import PARAMS
 from stages.io.workspace import cached
 from stages.runs.evidence import Run

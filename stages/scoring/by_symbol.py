@@ -23,9 +23,9 @@ import polars as pl
 from stages.params.gates import GatesParams
 from stages.scoring.controls import ControlScores, control_scores, controls
 from stages.scoring.discoveries import Stated
-from stages.scoring.entries import Document
 from stages.scoring.free import FreeScores, RunningFree, free_scores
 from stages.scoring.losses import VERSIONS
+from stages.scoring.metric_entries import Document
 from stages.scoring.metrics import CELL, COUNTS, PartScores, RunningScores, part_scores
 from stages.scoring.tournament import hits_by_clock, relative_losses, tournament
 from stages.tables.contract import packed

@@ -25,10 +25,10 @@ import polars as pl
 from scipy.special import ndtr, stdtrit
 
 from stages.params.gates import GatesParams
-from stages.scoring.entries import rounded
 from stages.scoring.figures import DaySums, Floats, covered_50, ratio, relative_errors
 from stages.scoring.inference import Verdict, varies, worst
 from stages.scoring.losses import elementary_losses
+from stages.scoring.metric_entries import rounded
 from stages.scoring.metrics import asked_rows
 from stages.tables.forecasts import QUANTILES
 from stages.tables.scores import Cell

@@ -21,10 +21,10 @@ import polars as pl
 
 from stages.params.gates import GatesParams
 from stages.scoring.discoveries import Stated
-from stages.scoring.entries import Document, block_days, by_shape, drawn_days, places_by_block, rounded
 from stages.scoring.figures import DaySums, Floats, RunningSums, mean_pinball, ratio, summary
 from stages.scoring.inference import bounds
 from stages.scoring.losses import elementary_losses
+from stages.scoring.metric_entries import Document, block_days, by_shape, drawn_days, places_by_block, rounded
 from stages.scoring.metrics import asked_rows
 from stages.tables.forecasts import BENCHMARK, FREE, FREE_MIX
 

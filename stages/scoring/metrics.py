@@ -22,9 +22,9 @@ from typing import Any
 import polars as pl
 
 from stages.params.gates import GatesParams
-from stages.scoring.entries import Document, entries
 from stages.scoring.figures import DaySums, RunningSums, mean_pinball
 from stages.scoring.losses import COLUMNS, VERSIONS, elementary_losses
+from stages.scoring.metric_entries import Document, entries
 from stages.tables.forecasts import BENCHMARK
 
 Parts = Iterable[pl.DataFrame]  # each holds all forecasts of some symbols; no symbol is in two

@@ -13,7 +13,7 @@ import polars as pl
 
 from stages.errors import DataContractError
 from stages.params.source import SYMBOL, Unit
-from stages.sources.unnamed import ENOUGH, bar_share, by_value
+from stages.sources.columns_by_value import ENOUGH, bar_share, by_value
 from stages.tables.market import PRICES
 
 NAMES: Mapping[str, tuple[str, ...]] = {

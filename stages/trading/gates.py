@@ -22,10 +22,10 @@ from scipy.special import bdtrc, ndtr, ndtri
 
 from stages.errors import count
 from stages.params.gates import GatesParams
-from stages.scoring.entries import block_days, drawn_days, rounded
 from stages.scoring.figures import Floats, ratio
 from stages.scoring.gates import POWER, unmet
 from stages.scoring.inference import Judgement, Verdict, bounds
+from stages.scoring.metric_entries import block_days, drawn_days, rounded
 from stages.trading.book import Span, break_even, repriced
 from stages.trading.performance import DECIMALS, MIN_SESSIONS, SESSIONS_PER_YEAR, book_of, kpis
 

@@ -1,7 +1,7 @@
 """Sentences for a reader who sees both the buyer's verdict and the gates', from the document `worth.json`."""
 
-from stages.worth.card import Document, in_money
 from stages.worth.verdict import State
+from stages.worth.verdict_lines import Document, in_money
 
 
 def why_gates_differ(worth: Document, gates: str) -> str:

@@ -17,7 +17,7 @@ from stages.audit.world import World
 from stages.params.quality import DialectParams
 from stages.params.study import Study
 from stages.questions.market import Market
-from stages.runs.replaying import Record, dialect_of, replay_of
+from stages.runs.replayed_study import Record, dialect_of, replay_of
 from stages.sessions.calendar import trading_calendar
 from stages.sources.synthetic import synthetic_bars
 from stages.tables.forecasts import Quantiles

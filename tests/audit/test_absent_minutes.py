@@ -17,9 +17,9 @@ from stages.audit.audit import first_leak, found_leak, in_hindsight
 from stages.audit.replay import Frames, run
 from stages.audit.world import cut
 from stages.errors import DataContractError
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from stages.quality.gate import Checked
-from stages.runs.replaying import replay_of
+from stages.runs.replayed_study import replay_of
 from stages.tables.market import Halts
 from tests.audit.small_study import CALENDAR, Audited, delivered, leaking, record_of, remembering, study_of, unchanged
 

@@ -9,7 +9,7 @@ import pytest
 
 from stages.calibration import mix
 from stages.errors import DataContractError
-from stages.runs.replaying import replay_of
+from stages.runs.replayed_study import replay_of
 from stages.tables.forecasts import QUANTILES
 from tests.audit.small_study import CALENDAR, Audited, honest, leaking, record_of, study_of, unchanged
 from tests.audit.test_honest_replays import table

@@ -11,7 +11,7 @@ from stages.audit.replay import run
 from stages.audit.world import FUTURES, World
 from stages.commands import audit as command
 from stages.errors import DataContractError
-from stages.runs.replaying import among, dialect_of, replay_of
+from stages.runs.replayed_study import among, dialect_of, replay_of
 from stages.tables.forecasts import QUANTILES, Quantiles
 from stages.tables.market import PRICES
 from tests.audit.small_study import CALENDAR, Audited, announced, delivered, moments, record_of, study_of, unchanged

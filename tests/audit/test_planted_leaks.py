@@ -12,8 +12,8 @@ from stages.audit.audit import first_mismatch
 from stages.audit.replay import Frames
 from stages.errors import DataContractError
 from stages.params.quality import QualityParams
-from stages.quality.across import check_symbols
-from stages.runs.replaying import replay_of
+from stages.quality.cross_symbol import check_symbols
+from stages.runs.replayed_study import replay_of
 from stages.tables.forecasts import Scored
 from tests.audit.small_study import CALENDAR, Audited, delivered, honest, leaking, record_of, study_of, unchanged
 from tests.features.made_bars import section

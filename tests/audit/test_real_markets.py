@@ -14,7 +14,7 @@ from stages.audit.replay import run
 from stages.audit.world import World
 from stages.configuration.compose import compose
 from stages.params.study import Study
-from stages.runs.replaying import Record, dialect_of, replay_of
+from stages.runs.replayed_study import Record, dialect_of, replay_of
 from stages.sessions.calendar import trading_calendar
 from stages.tables.forecasts import Quantiles
 from stages.tables.market import Events

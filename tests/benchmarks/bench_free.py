@@ -24,10 +24,10 @@ from stages.forecasting.free import FreeSettings, Known, PerSymbol
 from stages.params.forecaster import LocalParams
 from stages.params.section import parse
 from stages.params.study import Study
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from stages.questions.market import Market
 from stages.questions.schedule import plan_questions
-from stages.runs.replaying import dialect_of
+from stages.runs.replayed_study import dialect_of
 from stages.sessions.calendar import trading_calendar
 from stages.tables.forecasts import FREE, FREE_MIX, LEVELS, QUANTILES
 from tests.architecture.dependencies import ROOT

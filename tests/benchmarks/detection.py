@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from tests.quality.clean_feeds import CALENDAR, CLEAN, PRICES, clean_feed
 from tests.quality.deliveries import QUALITY, dialect, report_of
 

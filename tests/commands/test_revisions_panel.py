@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.commands.panels import revisions
+from stages.commands.live_sections import revisions
 from stages.configuration.compose import compose
 from stages.fetching.listing_history import relisted
 from stages.params.study import Study

@@ -14,7 +14,7 @@ import pytest
 
 from stages.features.catalogue import FEATURES, build_features
 from stages.features.context import Context
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from stages.sessions.calendar import trading_calendar
 from tests.features.made_bars import features_params
 from tests.quality.deliveries import QUALITY, dialect

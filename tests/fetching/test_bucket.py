@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from stages.errors import ConfigurationError, DataContractError, PipelineError
 from stages.fetching.bars import bars_to_fetch, fetch_bars
 from stages.fetching.files import files_of, find_files, read_files
-from stages.fetching.look import look
-from stages.io import reaching
+from stages.fetching.inspection import look
+from stages.io import bucket_access
+from stages.io.bucket_access import preflight
 from stages.io.partitions import Writer
-from stages.io.reaching import preflight
 from tests.sources import vendors
 from tests.sources.dialects import source
 from tests.support.gcs_server import BUCKET, free_port, gcs_server
@@ -281,8 +281,8 @@ def complaint(template: str = TEMPLATE, exit_code: int = 5) -> str:
 
 def shorten(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One of the limits on waiting, by default of seconds: the test waits it out."""
-    assert getattr(reaching, limit) >= 3.0
-    monkeypatch.setattr(reaching, limit, 0.3)
+    assert getattr(bucket_access, limit) >= 3.0
+    monkeypatch.setattr(bucket_access, limit, 0.3)
 
 
 def test_a_missing_bucket_is_named(bucket: str) -> None:

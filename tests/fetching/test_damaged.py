@@ -11,7 +11,7 @@ import zstandard
 
 from stages.errors import DataContractError
 from stages.fetching.formats import _unpacked, collect, scan
-from stages.fetching.look import look
+from stages.fetching.inspection import look
 from tests.sources.dialects import source
 
 PANIC = b"thread 'async-executor-0' (1) panicked at crates/polars-arrow/src/bitmap/immutable.rs:329:9:\n"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stages.errors import ConfigurationError, DataContractError, PipelineError
 from stages.fetching.bars import fetch_bars
 from stages.fetching.files import find_files
-from stages.fetching.look import look
+from stages.fetching.inspection import look
 from stages.params.universe import UniverseParams
 from tests.sources.dialects import source
 

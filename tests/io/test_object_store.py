@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from stages.errors import ConfigurationError
-from stages.io import bucket_store, reaching
+from stages.io import bucket_access, bucket_store
 from stages.io.bucket_store import BucketStore, open_remote
 from stages.io.object_store import LocalStore, ObjectStore, StoreRefused, StoreUnreachable
 from stages.io.workspace import Remote
@@ -130,7 +130,7 @@ def test_an_endpoint_that_is_no_address_is_told(endpoint: str):
 
 
 def test_a_remote_that_takes_calls_and_says_nothing_is_told_soon_too(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(reaching, "FIRST_ANSWER_SEC", 0.2)
+    monkeypatch.setattr(bucket_access, "FIRST_ANSWER_SEC", 0.2)
     told = pytest.raises(StoreUnreachable, match=r"gs://team/dvc fails \(ReadTimeout")
     with socket.create_server(("127.0.0.1", 0)) as silent, told:
         open_remote(remote_at(f"http://127.0.0.1:{silent.getsockname()[1]}"))
@@ -179,7 +179,7 @@ def test_a_login_that_a_bucket_refuses_is_told_in_a_line_with_the_way_out(
 
 
 def test_a_login_that_waits_is_told_as_one(gcs: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(reaching, "LOGIN_SEC", 0.2)
+    monkeypatch.setattr(bucket_access, "LOGIN_SEC", 0.2)
     monkeypatch.setattr(bucket_store, "_file_system", lambda _: threading.Event().wait(5))
     with pytest.raises(StoreRefused, match=r"the login to bucket 'team' did not succeed within 0.2 s: log in by"):
         open_remote(remote_at(gcs))

@@ -10,7 +10,7 @@ import polars as pl
 import yaml
 
 from stages.params.quality import DialectParams, QualityParams
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.report import quality_report
 from stages.sessions.calendar import minute_grid, trading_calendar

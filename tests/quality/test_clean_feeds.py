@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from stages.sessions.calendar import trading_calendar
 from tests.benchmarks.detection import FAULTS, detected
 from tests.quality.clean_feeds import CALENDAR, CLEAN, clean_feed

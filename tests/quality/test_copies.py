@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.quality.across import check_symbols
 from stages.quality.copies import copied_sessions, copied_symbols
+from stages.quality.cross_symbol import check_symbols
 from tests.quality.deliveries import CALENDAR, QUALITY, day, delivery, dialect, minutes, report_of, through_the_gate
 
 FRIDAY, TUESDAY, THURSDAY = date(2024, 11, 22), date(2024, 11, 26), date(2024, 12, 5)

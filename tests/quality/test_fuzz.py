@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from stages.quality.report import quality_report
 from stages.quality.verdicts import usable_sessions
 from stages.sessions.calendar import trading_calendar

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from stages.io.dated_files import read_halts
-from stages.quality.across import check_symbols
 from stages.quality.asof import sound_so_far
+from stages.quality.cross_symbol import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.halts import NO_HALTS, halts_of, halts_reported, with_absences
 from stages.sessions.calendar import trading_calendar

@@ -7,7 +7,7 @@ from itertools import accumulate
 import polars as pl
 import pytest
 
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from stages.quality.ingest import _check_step, _of_all_hours, _tails, in_our_columns
 from stages.quality.verdicts import HardFailure
 from stages.tables.market import PRICES

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from stages.params.quality import QualityParams
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.label_evidence import SIGNS, _laid_out, label_evidence
 from stages.quality.label_messages import contradiction, undecided

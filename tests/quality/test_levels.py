@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from stages.params.quality import QualityParams
 from stages.quality import levels
-from stages.quality.across import check_symbols
 from stages.quality.asof import sound_so_far
+from stages.quality.cross_symbol import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.levels import judge_levels, likely_split
-from stages.quality.others import extremes_of
+from stages.quality.shared_moves import extremes_of
 from tests.quality.deliveries import (
     CALENDAR,
     QUALITY,

@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from stages.configuration.compose import compose
 from stages.params.quality import QualityParams
 from stages.params.study import problems
-from stages.quality.across import check_symbols
 from stages.quality.asof import sound_so_far
 from stages.quality.clean import filled, placed
 from stages.quality.copies import copied_sessions
+from stages.quality.cross_symbol import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.ingest import Ingested
 from stages.quality.levels import judge_levels

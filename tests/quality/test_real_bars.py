@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.labels import read_labels
 from stages.sessions.calendar import trading_calendar

@@ -11,7 +11,7 @@ import pytest
 
 from stages.errors import DataContractError
 from stages.io.files import read_json, write_json
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from stages.quality.gate import check_one_symbol, check_symbol
 from stages.quality.report import quality_report, require_sound
 from stages.quality.verdicts import HardFailure, usable_sessions, verdict_alone

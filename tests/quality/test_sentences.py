@@ -13,10 +13,10 @@ import polars as pl
 import pytest
 
 from stages.errors import DataContractError
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from stages.quality.report import require_sound
 from stages.quality.verdicts import usable_sessions
-from stages.runs.replaying import replay_of
+from stages.runs.replayed_study import replay_of
 from tests.audit import small_study
 from tests.quality.deliveries import CALENDAR, QUALITY, delivery, dialect, minute, minutes, report_of
 

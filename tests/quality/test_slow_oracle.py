@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from tests.benchmarks.gate_in_pandas import check_in_pandas, grid_in_pandas
 from tests.quality.clean_feeds import CALENDAR, CLEAN, PRICES, clean_feed
 from tests.quality.deliveries import QUALITY, dialect, through_the_gate

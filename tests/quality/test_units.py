@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from stages.params.quality import QualityParams
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from stages.quality.units import check_unit
 from stages.quality.verdicts import HardFailure
 from tests.quality.deliveries import CALENDAR, QUALITY, delivery, dialect, through_the_gate

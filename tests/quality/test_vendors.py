@@ -18,7 +18,7 @@ from stages.errors import ConfigurationError, DataContractError
 from stages.fetching.bars import bars_to_fetch
 from stages.fetching.files import files_of
 from stages.fetching.formats import collect, scan
-from stages.fetching.look import MANY, MOST_TRADED, look
+from stages.fetching.inspection import MANY, MOST_TRADED, look
 from stages.io.partitions import Partition, Writer
 from stages.params.quality import DialectParams
 from stages.params.source import SourceParams

@@ -5,10 +5,10 @@ from datetime import date
 import polars as pl
 import pytest
 
-from stages.quality.across import check_symbols
 from stages.quality.clean import judge_wicks
+from stages.quality.cross_symbol import check_symbols
 from stages.quality.gate import Checked
-from stages.quality.others import NOBODY, Others
+from stages.quality.shared_moves import NOBODY, Others
 from stages.tables.market import PRICES
 from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minute, minutes, through_the_gate
 

@@ -5,7 +5,7 @@ import polars as pl
 from stages.reporting.elements import MISSING
 from stages.reporting.page import render_page
 from stages.reporting.worth import OTHER_STUDY, both_worth, card_of, worth
-from stages.worth.card import card, odds
+from stages.worth.verdict_lines import card, odds
 from tests.reporting.records import record, sealed_page, sealed_report
 from tests.worth.studies import judged
 

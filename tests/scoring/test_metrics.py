@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 from scipy.stats import chisquare, ttest_1samp
 
-from stages.scoring.entries import CALIBRATED
 from stages.scoring.figures import mean_pinball
 from stages.scoring.inference import diebold_mariano, pit_uniformity
 from stages.scoring.losses import elementary_losses
+from stages.scoring.metric_entries import CALIBRATED
 from stages.scoring.metrics import score
 from stages.tables.forecasts import LEVELS, QUANTILES
 from tests.scoring.simulated import GATES, METHOD, as_answered, by_every_method, with_truth

@@ -9,7 +9,7 @@ import pytest
 
 from stages.features.catalogue import build_features
 from stages.features.context import Context
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.long_gaps import long_gaps
 from stages.sessions.calendar import trading_calendar

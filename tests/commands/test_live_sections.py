@@ -1,6 +1,6 @@
 """The panels that no hashed file may hold tell what ledger, trial log and git hold."""
 
-from stages.commands.panels import openings, spend, trials
+from stages.commands.live_sections import openings, spend, trials
 from stages.trading.trials import Entry
 
 RUN = {

@@ -15,7 +15,7 @@ import polars as pl
 from stages.errors import DataContractError, at_work_on, shorten
 from stages.fetching.bars import joined, parts_in
 from stages.fetching.formats import collect, declared, first_lines, format_of, iso_format, lines_within, scan
-from stages.io.reaching import explain_errors, open_uri, preflight
+from stages.io.bucket_access import explain_errors, open_uri, preflight
 from stages.io.workspace import main_root
 from stages.params.path_template import SYMBOLS, fields_in, fields_of, literal, root_of
 from stages.params.section import parse

@@ -26,7 +26,7 @@ from stages.io.dated_files import read_actions
 from stages.params.forecaster import COMMAND, LOCAL
 from stages.params.quality import DialectParams
 from stages.params.study import Study
-from stages.quality.across import check_symbols
+from stages.quality.cross_symbol import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.halts import NO_HALTS
 from stages.questions.market import Market

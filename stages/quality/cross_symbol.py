@@ -18,8 +18,8 @@ from stages.quality.halts import NO_HALTS
 from stages.quality.label_messages import contradiction, undecided
 from stages.quality.labels import LabelReading, judge_labels
 from stages.quality.long_gaps import unlisted_halts
-from stages.quality.others import NOBODY, Others, others_of
 from stages.quality.sessions import with_further_halts
+from stages.quality.shared_moves import NOBODY, Others, others_of
 
 
 def check_symbols(  # noqa: PLR0913, PLR0917  # deliveries, and all that they are held against

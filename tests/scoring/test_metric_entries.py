@@ -6,9 +6,9 @@ import pytest
 from scipy.stats import ttest_1samp
 from utilsforecast import losses as of_library
 
-from stages.scoring.entries import block_days, rounded
 from stages.scoring.inference import block_lengths, bounds, day_weights
 from stages.scoring.losses import VERSIONS, elementary_losses
+from stages.scoring.metric_entries import block_days, rounded
 from stages.scoring.metrics import score
 from stages.tables.forecasts import LEVELS, QUANTILES
 from tests.scoring.simulated import GATES, as_answered, by_every_method, with_truth

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.worth.card import card, line, odds
 from stages.worth.judgement import e_value, plain, verdict_fields
 from stages.worth.verdict import Terms, judge
+from stages.worth.verdict_lines import card, line, odds
 
 UNKNOWN: dict[str, Any] = {"unseen": False, "trained_until": None, "sessions_before": 0, "sessions_after": 49}
 NOTHING_TO_SAY = UNKNOWN | {"unseen": True}
