@@ -18,7 +18,7 @@ import polars as pl
 from stages.configuration.compose import CONF, compose
 from stages.configuration.new_preset import KEYS, preset_text
 from stages.errors import ConfigurationError, DataContractError, PipelineError, count
-from stages.fetching.inspection import UNSTATED, Look, look
+from stages.fetching.inspection import UNSTATED, Inspection, inspect
 from stages.io.files import write_text
 from stages.params.quality import DialectParams, QualityParams
 from stages.params.section import EARLIEST, LATEST, parse
@@ -119,7 +119,7 @@ def _proposal(asked: Asked) -> tuple[Facts, Facts, dict[str, str]]:
     if "{" in asked.uri:
         parse(SourceParams, {"source": typed})
     try:
-        seen = look(asked.uri, asked.symbols, aliases)
+        seen = inspect(asked.uri, asked.symbols, aliases)
     except PipelineError as error:
         if not (asked.symbols and "{" in asked.uri):
             raise type(error)(f"URI {asked.uri}: {error}") from None
@@ -132,7 +132,7 @@ def _proposal(asked: Asked) -> tuple[Facts, Facts, dict[str, str]]:
     }, seen.evidence | why  # fmt: skip
 
 
-def _clock_and_label(seen: Look) -> tuple[Facts, Facts, dict[str, str]]:
+def _clock_and_label(seen: Inspection) -> tuple[Facts, Facts, dict[str, str]]:
     """Keys of `source` with zone and label, the span, and their evidence, from the sample."""
     source, symbol = seen.source.model_dump(mode="json"), seen.symbols[0]
     dialect = DialectParams(**{key: source[key] for key in DialectParams.model_fields})

@@ -33,13 +33,13 @@ HEAD, LINES = 1000, 200  # lines at the beginning, and spread over a file
 MANY, MOST_TRADED = 12, 5
 Facts = dict[str, Any]
 UNSTATED: Facts = {
-    "name": "look", "aliases": {}, "zone": None, "bar_label": "start", "bar_label_trusted": False, "unit": None,
+    "name": "inspected", "aliases": {}, "zone": None, "bar_label": "start", "bar_label_trusted": False, "unit": None,
     "price_scale": 1.0, "stamp_format": None, "csv": None, "renames": {}, "synthetic": None,
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Look:
+class Inspection:
     """What was found: keys of section `source`, the symbols, a sample of the first symbol, and the evidence by key."""
 
     source: SourceParams
@@ -66,7 +66,7 @@ class _Folder:
         return f"{literal(self.uri)}/{form}" if self.uri else form
 
 
-def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | None = None) -> Look:
+def inspect(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | None = None) -> Inspection:
     """Inspect a folder, a file or a template. Symbols and aliases that are stated are not inferred."""
     folder, form = _opened(uri.rstrip("/"))
     layout = _layout(folder.names, form, symbols)
@@ -103,7 +103,7 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     if not sample:
         raise DataContractError(f"{folder.uri} holds no row of {chosen[0]}: set SYMBOLS= to symbols that it holds.")
     evidence_of = {"uri_template": layout.description} | evidence | {"symbols": shorten(chosen)}
-    return Look(source, chosen, joined(chosen[0], *sample)[0], evidence_of)
+    return Inspection(source, chosen, joined(chosen[0], *sample)[0], evidence_of)
 
 
 def _held_against(layout: Layout, first: str, named: Set[str], source: SourceParams) -> tuple[Layout, bool]:

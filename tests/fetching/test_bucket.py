@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from stages.errors import ConfigurationError, DataContractError, PipelineError
 from stages.fetching.bars import bars_to_fetch, fetch_bars
 from stages.fetching.files import files_of, find_files, read_files
-from stages.fetching.inspection import look
+from stages.fetching.inspection import inspect
 from stages.io import bucket_access
 from stages.io.bucket_access import preflight
 from stages.io.partitions import Writer
@@ -377,7 +377,7 @@ def test_a_look_into_a_bucket_finds_layout_and_columns_and_many_symbols_are_read
     vendors.massive(workspace / "flat")
     for path in (workspace / "flat").rglob("*.gz"):
         put(bucket, f"flat/{path.name}", path.read_bytes())
-    seen = look(f"gs://{BUCKET}/flat")
+    seen = inspect(f"gs://{BUCKET}/flat")
     assert seen.source.uri_template == f"gs://{BUCKET}/flat/{{yyyy}}-{{mm}}-{{dd}}.csv.gz"
     assert (seen.source.kind, seen.source.unit, seen.symbols) == ("gcs", "ns", vendors.SYMBOLS)
     listed = files_of(seen.source, vendors.SYMBOLS)

@@ -11,7 +11,7 @@ import zstandard
 
 from stages.errors import DataContractError
 from stages.fetching.formats import _unpacked, collect, scan
-from stages.fetching.inspection import look
+from stages.fetching.inspection import inspect
 from tests.sources.dialects import source
 
 PANIC = b"thread 'async-executor-0' (1) panicked at crates/polars-arrow/src/bitmap/immutable.rs:329:9:\n"
@@ -48,7 +48,7 @@ def test_a_packed_text_file_with_one_wrong_byte_anywhere_is_one_sentence_to_the_
         with suppress(DataContractError):
             collect(path.name, lambda content=damaged: scan(path.name, content, source()))
         with suppress(DataContractError):
-            look(str(path))
+            inspect(str(path))
 
 
 def test_a_file_of_many_packed_frames_is_unpacked_whole_or_not_at_all():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stages.errors import ConfigurationError, DataContractError, PipelineError
 from stages.fetching.bars import fetch_bars
 from stages.fetching.files import find_files
-from stages.fetching.inspection import look
+from stages.fetching.inspection import inspect
 from stages.params.universe import UniverseParams
 from tests.sources.dialects import source
 
@@ -105,7 +105,7 @@ def test_a_look_into_any_files_ends_in_a_proposal_or_one_sentence(
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(text.encode() if parquet is None else parquet)
         try:
-            seen = look(folder)
+            seen = inspect(folder)
         except (DataContractError, ConfigurationError):
             return
     assert seen.sample.height

@@ -18,7 +18,7 @@ from stages.errors import ConfigurationError, DataContractError
 from stages.fetching.bars import bars_to_fetch
 from stages.fetching.files import files_of
 from stages.fetching.formats import collect, scan
-from stages.fetching.inspection import MANY, MOST_TRADED, look
+from stages.fetching.inspection import MANY, MOST_TRADED, inspect
 from stages.io.partitions import Partition, Writer
 from stages.params.quality import DialectParams
 from stages.params.source import SourceParams
@@ -85,7 +85,7 @@ def test_a_table_of_the_docs_reads_its_vendors_files(vendor: str, delivered: Pat
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_look_into_a_folder_finds_by_itself_what_reads_it(vendor: str, delivered: Path, tmp_path: Path) -> None:
-    seen = look(str(delivered / vendor))
+    seen = inspect(str(delivered / vendor))
     changes = (
         {"zone": "America/New_York"} if vendor in {"kibot", "firstrate", "iqfeed"} else {}
     )  # the rows tell, see new-run
@@ -104,7 +104,7 @@ def test_day_and_month_are_told_by_days_beyond_the_first(
     for (day,), part in rows.group_by("day") if one_a_day else [(("all",), rows)]:
         table = part.drop("day").with_columns(pl.col("ts").dt.strftime("%d/%m/%Y %H:%M"))
         (tmp_path / f"AAPL_{day}.csv{ending}").write_bytes(packed(table.write_csv().encode()))
-    seen = look(str(tmp_path))
+    seen = inspect(str(tmp_path))
     assert seen.source.stamp_format == "%d/%m/%Y %H:%M"
     assert seen.sample.height == rows.height
 
@@ -112,14 +112,14 @@ def test_day_and_month_are_told_by_days_beyond_the_first(
 def test_a_last_line_without_an_end_is_read_whole(tmp_path: Path) -> None:
     rows = BARS["AAPL"].head(60).select(pl.exclude("ts"), pl.col("ts").dt.strftime("%m/%d/%Y %I:%M %p"))
     (tmp_path / "AAPL.csv").write_text(rows.write_csv().rstrip("\n"))
-    assert look(str(tmp_path)).source.stamp_format == "%m/%d/%Y %I:%M %p"
+    assert inspect(str(tmp_path)).source.stamp_format == "%m/%d/%Y %I:%M %p"
 
 
 def test_a_large_file_beside_those_of_many_symbols_is_no_symbol(tmp_path: Path) -> None:
     for number in range(MANY + 1):
         BARS["AAPL"].write_csv(tmp_path / f"A{chr(ord('A') + number)}.csv")
     (tmp_path / "notes.zip").write_bytes(bytes(1_000_000))
-    assert len(look(str(tmp_path)).symbols) == MOST_TRADED
+    assert len(inspect(str(tmp_path)).symbols) == MOST_TRADED
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_files_of_every_day_are_read_whatever_the_folder_above_them_is_called(
         table = pl.concat([rows.with_columns(ticker=pl.lit(ticker)) for ticker in tickers])
         table.write_csv(tmp_path / folder / f"{day}.csv")
     (tmp_path / "._AAPL.csv").write_bytes(b"\0")  # as macOS leaves beside files
-    seen = look(str(tmp_path))
+    seen = inspect(str(tmp_path))
     assert (seen.source.uri_template, seen.symbols) == (f"{tmp_path}/{template}", symbols)
     assert seen.sample.height == BARS["AAPL"].height
 
@@ -153,14 +153,14 @@ def test_a_minute_that_only_another_symbol_traded_in_is_no_row_of_a_symbol_with_
     wide["AAPL"].filter(~gap).join(wide["MSFT"], on="ts", how="full", coalesce=True).write_parquet(
         tmp_path / "bars.parquet"
     )
-    days = dict(through_the_gate(look(str(tmp_path)).source, tmp_path))["AAPL"].days
+    days = dict(through_the_gate(inspect(str(tmp_path)).source, tmp_path))["AAPL"].days
     assert (days["n_missing"].sum(), days["n_raw"].sum(), days["PX1"].sum()) == (2, BARS["AAPL"].height - 2, 0)
 
 
 def test_a_column_without_any_name_that_could_be_a_symbol_is_refused(tmp_path: Path) -> None:
     BARS["AAPL"].with_columns(ticker=pl.lit("aapl")).write_csv(tmp_path / "bars.csv")
     with pytest.raises(DataContractError, match=r"column 'ticker' names aapl, and none is a symbol like AAPL or BRK"):
-        look(str(tmp_path))
+        inspect(str(tmp_path))
 
 
 def test_dbn_files_are_read_by_databentos_own_library(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_dbn_files_are_read_by_databentos_own_library(tmp_path: Path) -> None:
     stated = compose(overrides=["preset=databento_dbn"])["source"]
     stated["uri_template"] = f"{tmp_path}/*{{yyyy}}{{mm}}{{dd}}.ohlcv-1m.dbn"
     require_the_same_bars(SourceParams(**stated), tmp_path)
-    require_the_same_bars(look(str(tmp_path)).source, tmp_path)
+    require_the_same_bars(inspect(str(tmp_path)).source, tmp_path)
 
 
 def test_a_damaged_dbn_file_is_one_sentence_and_none_that_is_cut_off_is_read(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_without_that_library_the_command_is_named(monkeypatch: pytest.MonkeyPat
 
 def test_rows_of_a_renamed_symbol_are_those_under_its_name_of_the_day(delivered: Path, tmp_path: Path) -> None:
     """AAPL goes by MSFT until 4 November, as META by FB until 2022-06-09; what is called AAPL before is another's."""
-    stated = look(str(delivered / "alpaca")).source
+    stated = inspect(str(delivered / "alpaca")).source
     renamed = SourceParams(**stated.model_dump() | {"renames": {"AAPL": {"MSFT": "2024-11-04"}}})
     checked = dict(through_the_gate(renamed, tmp_path))["AAPL"]
     before = pl.col("ts").dt.date() < pl.date(2024, 11, 4)

@@ -1,4 +1,4 @@
-"""Wrong params are met at the door: by the first stage, or by `forecast` before it asks anything."""
+"""Wrong params are refused by the first stage, or by `forecast` before it asks anything."""
 
 from pathlib import Path
 from typing import Any
