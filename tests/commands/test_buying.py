@@ -4,12 +4,12 @@ from datetime import date
 from subprocess import CompletedProcess
 
 import pytest
-from tests.worth.test_card import OPEN
 
 from stages.commands import worth
 from stages.errors import ConfigurationError
 from stages.sessions.calendar import trading_calendar
 from tests.worth.test_plan import asked
+from tests.worth.test_verdict_lines import OPEN
 
 SESSIONS = trading_calendar(date(2024, 10, 29), date(2025, 3, 31))["session"].sort().to_list()
 

@@ -1,9 +1,9 @@
 """`make gate`: the verdict names what made it, and nobody is sent to the holdout after a failure."""
 
 import pytest
-from tests.worth.test_card import NOT_WORTH, WORTH
 
 from stages.errors import GateNotMet
+from tests.worth.test_verdict_lines import NOT_WORTH, WORTH
 
 VERDICTS = {"controls": "PASS", "forecast": "PASS", "oos_sharpe": "PASS", "hit_rate": "PASS", "pnl_at_1p5x": "PASS"}
 SEALED = dict.fromkeys(("oos_sharpe", "hit_rate", "pnl_at_1p5x"), "SEALED")

@@ -3,9 +3,12 @@
 import random
 import signal
 from os import kill
+from pathlib import Path
 
 import pytest
 
+from stages.io.object_store import LocalStore
+from stages.paid import locks
 from tests.support.contexts import ContextFactory
 from tests.support.crowd import counted, exit_codes, is_waiting, ledger_watched, start, until
 from tests.support.timegpt_server import TimeGPTServer
@@ -62,3 +65,13 @@ def test_a_stopped_buyer_is_waited_for_never_paid_over(after: int, contexts: Con
     kill(first.pid, signal.SIGCONT)
     assert exit_codes([first, second]) == [0, 0]
     assert server.billed == 6
+
+
+def test_locks_are_taken_in_one_order_and_each_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Two buyers whose snapshots overlap would else each hold the lock that the other waits for."""
+    taken = list[str]()
+    monkeypatch.setattr(locks, "_wait_for", lambda held, *_: taken.append(Path(held.name).stem))
+    names = [f"{letter}-{number}" for letter in "zyxabc" for number in (1, 1, 0)]
+
+    with locks.lock(LocalStore(tmp_path), names):
+        assert taken == ["store", *sorted({*names})]

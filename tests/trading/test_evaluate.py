@@ -8,7 +8,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
-from tests.worth.test_card import NOT_WORTH
 
 from stages import evaluate
 from stages.io import settings
@@ -25,6 +24,7 @@ from tests.support.locks import record_run
 from tests.support.programs import run_module
 from tests.trading.books import WHITELIST, calendar
 from tests.trading.test_outcome import CONTROLS, forecast_gates
+from tests.worth.test_verdict_lines import NOT_WORTH
 
 ROOT = Path(__file__).parents[2]
 
