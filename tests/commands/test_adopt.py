@@ -142,6 +142,7 @@ def test_an_experiment_that_ran_before_trials_were_counted_lowers_no_count(proje
     assert (params["sweep"]["prior_trials"], params["rules"]["k_sigma"]) == (7, 0.75)
 
 
+@pytest.mark.journey  # many presets or choices are composed
 def test_an_experiment_of_another_preset_lowers_no_count_of_its_own_study(project):
     project.apply_experiment("preset=smoke", "sweep.prior_trials=2")
     project.edit("conf/preset/smoke.yaml", "prior_trials: 0", "prior_trials: 7")
@@ -149,6 +150,7 @@ def test_an_experiment_of_another_preset_lowers_no_count_of_its_own_study(projec
     assert (project.params()["sweep"]["prior_trials"], project.params()["report"]["study"]) == (7, "smoke")
 
 
+@pytest.mark.journey  # many presets or choices are composed
 def test_studies_are_counted_by_source_and_model_under_every_name_of_a_study(project):
     project.apply_experiment("report.study=other", "worth.prior_studies=1", "sweep.prior_trials=1")
     project.edit("conf/worth/default.yaml", "prior_studies: 0", "prior_studies: 3")
@@ -189,13 +191,17 @@ def test_params_of_a_hand_are_refused_where_no_run_could_have_them(project):
         project.run("adopt")
 
 
-@pytest.mark.parametrize("preset", ["report: none\n", "report:\n", "report: {\n"])
+@pytest.mark.parametrize(
+    "preset",
+    ["report: none\n", *(pytest.param(one, marks=pytest.mark.journey) for one in ("report:\n", "report: {\n"))],
+)
 def test_the_preset_of_another_study_is_looked_for_among_presets_that_are_odd(project, preset):
     project.apply_experiment("report.study=other")
     (project.path / "conf/preset/odd.yaml").write_text(preset)
     assert "report.study = other" in project.run("adopt")
 
 
+@pytest.mark.journey  # many presets or choices are composed
 @pytest.mark.parametrize(
     "mine",
     ["defaults: [smoke]\nrules: {s_stop: 2.0}\n", "report: {study: 'on ${source.name}'}\nrules: {s_stop: 2.0}\n"],
@@ -254,7 +260,7 @@ def test_an_impossible_proposal_leaves_every_file_as_it_was(project):
     "overrides",
     [
         ["universe.whitelist=[STRONG]", "+rules.horizon_min_by_symbol.STRONG=5"],
-        ["preset=aapl_2024", "forecaster=ewma_fhs", "rules.k_sigma=1.0"],
+        pytest.param(["preset=aapl_2024", "forecaster=ewma_fhs", "rules.k_sigma=1.0"], marks=pytest.mark.journey),
         ["gates=point", "gates.coverage_tol=0.03"],
         ["requests.snapshots_et=['10:30','14:45']", "rules.time_stop_et='15:30'"],  # in YAML 10:30 alone is 630
         ["report.study='worth \\${5}'"],
@@ -269,6 +275,7 @@ def test_an_applied_experiment_is_what_conf_says_afterwards(project, overrides):
     assert differences(compose(), wanted) == {}
 
 
+@pytest.mark.journey  # a walk over several commits
 def test_an_experiment_of_an_earlier_commit_takes_nothing_back_unsaid(project):
     """`dvc exp apply` gives the workspace all files of the commit on which an experiment ran, also those gone since.
 
@@ -338,6 +345,7 @@ def test_a_choice_is_kept_as_a_choice_and_not_written_over_another(project):
     assert project.git("status", "--porcelain", "conf/forecaster") == ""
 
 
+@pytest.mark.journey  # many presets or choices are composed
 def test_under_a_preset_a_choice_becomes_an_override_of_the_preset(project):
     project.run("use", "aapl_2024")
     project.apply_experiment("forecaster=ewma_fhs")
@@ -367,6 +375,7 @@ def test_what_a_preset_cannot_say_is_refused_and_taken_back(project):
     assert project.text("params.yaml") == experiment
 
 
+@pytest.mark.journey  # a walk over several commits
 def test_what_follows_another_key_goes_on_following_it(project):
     """`sweep.grid.history_days` and `rules.history_days` follow `requests.history_days`, unless told otherwise."""
     rules, sweep = project.text("conf/rules/default.yaml"), project.text("conf/sweep/default.yaml")
@@ -384,6 +393,7 @@ def test_what_follows_another_key_goes_on_following_it(project):
     assert "history_days: 30" in project.text("conf/rules/default.yaml")
 
 
+@pytest.mark.journey  # many presets or choices are composed
 def test_a_text_that_holds_another_key_goes_on_holding_it(project):
     project.edit("conf/report/default.yaml", "study: synthetic default", 'study: "on ${source.name}"')
     project.run("params")
@@ -394,6 +404,7 @@ def test_a_text_that_holds_another_key_goes_on_holding_it(project):
     assert "on ${source.name}" in project.text("conf/report/default.yaml")
 
 
+@pytest.mark.journey  # many presets or choices are composed
 def test_many_symbols_more_are_a_change_of_the_standing_choice_and_make_no_other_nearer(project):
     """`source=gcs` differs from the artificial market in four keys, of which one is null for all of the market."""
     symbols = ["ON", "NO", "BRK.B", "BF-A", "E5"]

@@ -54,6 +54,7 @@ def test_every_variant_is_queued_under_the_name_of_what_differs_and_then_all_run
     ]
 
 
+@pytest.mark.journey  # many variants are composed
 def test_no_variant_takes_the_name_of_another_in_its_file_and_all_names_fit_a_file(queued):
     sessions = [",".join(f"'2024-{month:02d}-{day:02d}'" for day in range(1, 29)) for month in (1, 2)]
     for text in (

@@ -121,6 +121,7 @@ def test_a_symbol_whose_rows_left_a_file_of_many_or_came_to_it_is_told(monkeypat
     ]
 
 
+@pytest.mark.journey  # a listing written twice
 def test_files_that_came_and_went_are_named_by_month_and_what_cannot_be_priced_says_why(study: StudyFolder) -> None:
     (study.path / "bars/STRONG_2024-10.parquet").rename(study.path / "bars/STRONG_2024-11.parquet")
     done = study.run("refresh")

@@ -146,6 +146,7 @@ def test_variants_outside_the_grid_are_written_as_prior_trials_and_the_grid_itse
     assert "already say so" in project.run("trials")
 
 
+@pytest.mark.journey  # a grid is logged and counted twice
 def test_a_count_is_lowered_by_a_grid_that_holds_what_was_counted_and_not_where_the_log_may_lack_entries(project):
     project.edit("conf/sweep/default.yaml", "prior_trials: 0", "prior_trials: 3")
     project.run("params")
@@ -179,6 +180,7 @@ def test_other_studies_of_worth_are_written_as_prior_studies_and_never_forgotten
     assert project.params()["worth"]["prior_studies"] == 2
 
 
+@pytest.mark.journey  # a grid is logged and counted twice
 def test_the_variance_of_all_scores_is_written_and_never_lowered(project):
     recorded_run(project, ["a", "b", "c"], "a")  # scores 0, 1 and 2
     assert "is 1.\n" in project.run("trials")

@@ -301,6 +301,7 @@ class TestMoving:
         )
         assert server.sent == 7
 
+    @pytest.mark.journey  # waits for the service five times
     def test_late_requests_of_both_are_each_held_back_and_released_on_their_own(
         self, old: LocalStore, server: TimeGPTServer
     ):
@@ -352,6 +353,7 @@ class TestMoving:
         AnswerStore(new, remote).share_again()
         assert AnswerStore(remote, None).size() == 6
 
+    @pytest.mark.torture  # the same at every file that is moved
     @pytest.mark.parametrize("others", [0, 1])
     def test_a_move_that_is_killed_at_any_file_and_repeated_counts_as_one_that_was_not(
         self, others: int, old: LocalStore, server: TimeGPTServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

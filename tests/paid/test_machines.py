@@ -40,7 +40,7 @@ def bucket_at(url: str, prefix: str) -> ObjectStore:
 pytestmark = pytest.mark.xdist_group("buyers")  # one fork server
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.journey)])  # the same over HTTP
 def remote(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     if request.param == "folder":
         return LocalStore(tmp_path / "remote")

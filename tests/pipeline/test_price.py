@@ -4,6 +4,8 @@ import csv
 import hashlib
 import re
 
+import pytest
+
 from stages.commands import spending
 from stages.configuration.compose import compose, to_yaml
 from tests.pipeline.clone import Clone
@@ -33,6 +35,7 @@ def told(output: str, name: str) -> int:
     return int(found[1])
 
 
+@pytest.mark.journey  # the price of every question of the default study, twice
 def test_other_params_are_priced_once_without_touching_the_workspace(default_run, monkeypatch):
     """Histories that send the same rows are named, and cost what the shortest costs alone."""
     before = default_run.sh(FILES)
@@ -51,6 +54,7 @@ def test_other_params_are_priced_once_without_touching_the_workspace(default_run
     assert "same question as another" not in alone
 
 
+@pytest.mark.journey  # the price of every question of the default study, twice
 def test_a_record_without_a_session_to_search_is_refused_before_it_is_bought(default_run, tmp_path, monkeypatch):
     """104 sessions have forecasts: 102 held out and one of embargo leave one; 103 leave none, as `seal` would say."""
     left = "with at least one session left to search"

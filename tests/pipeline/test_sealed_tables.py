@@ -30,6 +30,8 @@ SMALLEST_BP = 0.5  # smaller moves are too few ticks to be told from chance
 ENOUGH = 0.1  # of a column's numbers; chance alone finds one in a hundred
 TABLES = {".parquet", ".csv", ".json"}
 
+pytestmark = pytest.mark.journey  # every table of a whole run is searched
+
 
 @dataclass(frozen=True)
 class Sealed:

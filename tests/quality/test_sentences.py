@@ -253,6 +253,7 @@ def test_the_stop_names_the_symbol_that_was_not_delivered() -> None:
     require_sound(report_on({"AAA": delivery(), "BBB": delivery(seed=2)}), symbols)
 
 
+@pytest.mark.journey  # many sessions are cut short
 def test_a_session_that_fails_late_was_a_trading_day_and_one_that_fails_early_was_not() -> None:
     """Its morning was asked and traded, since nobody could know; its outcomes are void."""
     replay, world = replay_of(small_study.study_of(), small_study.record_of()), small_study.Audited().world

@@ -40,6 +40,7 @@ def test_bars_and_verdicts_are_those_of_the_oracle(seed: int) -> None:
     assert checked.bars["is_outlier"].to_list() == bars["is_outlier"].to_list()
 
 
+@pytest.mark.journey  # a loop over every minute, in plain Python
 def test_no_bar_depends_on_a_later_one_of_any_symbol() -> None:
     """Crashes and wicks that all share, beside faults of their own: what others excuse is known at its minute."""
     feeds = {name: spoiled(seed) for seed, name in enumerate(("AAA", "BBB", "CCC"))}

@@ -127,6 +127,7 @@ def test_the_data_gate_shows_first_what_lost_most():
     assert [row.cells[0] for row in table.rows] == ["NULL", "WEAK"]
 
 
+@pytest.mark.journey  # the page of five hundred symbols
 def test_the_page_of_a_large_universe_is_whole():
     assert "rMAE of every symbol" in render_page(crowded())
 

@@ -291,6 +291,7 @@ def test_an_undefined_sharpe_is_a_dash_not_a_zero():
     assert ("Sharpe ± standard error (36 trials)", "\N{EN DASH}") in facts
 
 
+@pytest.mark.journey  # a whole page of its own
 def test_few_days_leave_scores_without_bounds_and_the_page_still_stands():
     unbounded = record().metrics | {
         scope: [

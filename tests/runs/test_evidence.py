@@ -229,6 +229,7 @@ def test_a_lock_is_read_as_by_the_library_with_which_dvc_writes_it():
         assert parse_run("", text).stages == YAML(typ="safe").load(text)["stages"]
 
 
+@pytest.mark.torture  # a lock cut off at every place
 def test_a_lock_cut_off_anywhere_is_refused_or_read_and_no_traceback(ran):
     """What can be read of it names fewer stages or inputs, which then count as never made."""
     text = yaml.safe_dump(yaml.safe_load(LOCK))

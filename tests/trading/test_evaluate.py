@@ -179,6 +179,7 @@ def test_of_two_months_one_opens_alone_and_of_the_other_nothing_is_read(held: He
     assert (gates["oos_sharpe"]["verdict"], gates["oos_sharpe"]["words"]) == ("SEALED", told["words"])
 
 
+@pytest.mark.journey  # several books of two months are evaluated
 def test_two_open_months_are_judged_together_and_told_apart_however_they_were_opened(held: Held):
     name = held.run(None)["strategy_id"]
     by_month = held.run(dict.fromkeys(held.months, name))

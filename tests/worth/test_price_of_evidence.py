@@ -153,7 +153,9 @@ def test_the_plan_in_words():
         "its end in 100 % of cases"
     )
     assert lines[5].startswith("none at all: NOT WORTH after about ")
-    assert before_you_buy(SETUP, SDS, ("ewma_fhs", "har"), TERMS)[0].endswith("4.9 %, as between ewma_fhs and har):")
+    assert before_you_buy(SETUP, SDS, ("ewma_fhs", "har"), terms(planned_sessions=1))[0].endswith(
+        "4.9 %, as between ewma_fhs and har):"
+    )
 
 
 @pytest.mark.parametrize(("worth", "not_worth", "verdict"), [(0.5, 0.5, "WORTH"), (0.49, 0.5, "NOT WORTH")])
@@ -202,8 +204,8 @@ def test_the_plan_counts_the_days_that_only_calibrate_and_money_where_a_price_is
 def test_where_only_one_pair_is_free_there_is_no_range_of_sessions():
     setup = Setup(symbols=["A"], snapshots=4, calls_a_session=4, sessions_before=0, calls_before=0, price_per_call=None)
     alike = dict.fromkeys(("close", "usual", "far"), SD)
-    [wait] = waits(SD, terms(planned_sessions=120), [0.10])
-    lines = before_you_buy(setup, alike, PAIR, terms(planned_sessions=120))
+    [wait] = waits(SD, terms(planned_sessions=40), [0.10])
+    lines = before_you_buy(setup, alike, PAIR, terms(planned_sessions=40))
     assert lines[4].startswith(f"advantage 10 %: WORTH after about {wait.median} sessions, {4 * wait.median} calls; ")
 
 
