@@ -131,7 +131,7 @@ def test_a_vendor_with_whole_stamps_and_columns_that_name_the_symbol_passes_too(
     assert audited.base[0].rows.equals(unchanged().base[0].rows), "the same bars, told differently"
 
 
-def test_bought_answers_are_taken_by_their_key_and_nobody_is_asked():
+def test_bought_answers_are_taken_by_their_key_without_a_request():
     bought = {"name": "timegpt", "model": "timegpt-x", "base_url": "https://nobody.invalid", "input_size": 1000,
               "model_horizon": 20}  # fmt: skip
     study = study_of(forecaster=bought)

@@ -160,7 +160,7 @@ def test_studies_are_counted_by_source_and_model_under_every_name_of_a_study(pro
     assert (params["worth"]["prior_studies"], params["sweep"]["prior_trials"]) == (3, 1)
 
 
-def test_a_sweep_that_proposes_nothing_is_told_with_its_reason(project):
+def test_a_sweep_that_proposes_nothing_is_reported_with_its_reason(project):
     propose(project, None, why="no combo trades")
     with pytest.raises(GateNotMet, match="no combo trades"):
         project.run("adopt")
@@ -179,7 +179,7 @@ def test_a_proposal_older_than_an_edit_of_conf_is_refused(project):
         project.run("adopt")
 
 
-def test_params_of_a_hand_are_refused_where_no_run_could_have_them(project):
+def test_hand_written_params_that_no_run_could_have_are_refused(project):
     whole = project.params()
     whole["sweep"].pop("prior_trials")
     Path("params.yaml").write_text(to_yaml(whole))
@@ -195,7 +195,7 @@ def test_params_of_a_hand_are_refused_where_no_run_could_have_them(project):
     "preset",
     ["report: none\n", *(pytest.param(one, marks=pytest.mark.journey) for one in ("report:\n", "report: {\n"))],
 )
-def test_the_preset_of_another_study_is_looked_for_among_presets_that_are_odd(project, preset):
+def test_the_preset_of_another_study_is_found_beside_presets_with_an_odd_report_section(project, preset):
     project.apply_experiment("report.study=other")
     (project.path / "conf/preset/odd.yaml").write_text(preset)
     assert "report.study = other" in project.run("adopt")
@@ -219,7 +219,7 @@ def test_an_experiment_becomes_the_preset_it_ran_with_and_changes_no_other(proje
     assert "rules: {s_stop: 2.0, k_sigma: 0.75}" in project.text("conf/preset/mine.yaml")
 
 
-def test_without_params_it_is_they_that_are_told_and_no_edit_of_conf(project):
+def test_missing_params_are_reported_before_an_edit_of_conf(project):
     propose(project, {"rules": {"k_sigma": 0.75}})
     Path("params.yaml").unlink()
     with pytest.raises(ConfigurationError, match=r"params\.yaml is missing, so nothing ran here: run `make run`"):
@@ -235,7 +235,7 @@ def test_the_proposal_of_the_calibration_tournament_is_adopted_by_name(project):
     assert "method: pid" in project.text("conf/calibration/cqr.yaml")
 
 
-def test_a_tournament_without_a_sound_method_is_told_with_its_reason(project):
+def test_a_tournament_without_a_sound_method_is_reported_with_its_reason(project):
     project.write_json(TOURNAMENT, {"method": None, "params": None, "why": "coverage FAILs with every one"})
     with pytest.raises(GateNotMet, match=r"calibration_proposal\.json proposes nothing: coverage FAILs"):
         project.run("adopt", "calibration")
@@ -276,7 +276,7 @@ def test_an_applied_experiment_is_what_conf_says_afterwards(project, overrides):
 
 
 @pytest.mark.journey  # a walk over several commits
-def test_an_experiment_of_an_earlier_commit_takes_nothing_back_unsaid(project):
+def test_files_that_an_experiment_of_an_earlier_commit_sets_back_are_named_before_it_is_adopted(project):
     """`dvc exp apply` gives the workspace all files of the commit on which an experiment ran, also those gone since.
 
     A file of code that comes back would change what `dvc.lock` says of a stage.
@@ -314,7 +314,7 @@ def test_an_experiment_of_an_earlier_commit_takes_nothing_back_unsaid(project):
     assert "rules.s_stop = 2.0 (was: 1.0)" in project.run("adopt")
 
 
-def test_of_an_experiment_of_another_branch_nothing_is_said_to_be_committed_since_or_deleted(project):
+def test_files_that_an_experiment_of_another_branch_brought_are_named_before_it_is_adopted(project):
     main = project.git("rev-parse", "HEAD").strip()
     (project.path / "conf/preset/of_the_branch.yaml").write_text("# @package _global_\n")
     project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
@@ -354,7 +354,7 @@ def test_under_a_preset_a_choice_becomes_an_override_of_the_preset(project):
     assert "- forecaster: seasonal" in project.text("conf/config.yaml")
 
 
-def test_an_experiment_goes_before_a_proposal(project):
+def test_an_applied_experiment_is_adopted_before_a_proposal(project):
     propose(project, {"rules": {"k_sigma": 0.75}})
     project.apply_experiment("rules.s_stop=2.0")
     project.run("adopt")
@@ -405,7 +405,7 @@ def test_a_text_that_holds_another_key_goes_on_holding_it(project):
 
 
 @pytest.mark.journey  # many presets or choices are composed
-def test_many_symbols_more_are_a_change_of_the_standing_choice_and_make_no_other_nearer(project):
+def test_many_added_symbols_change_the_active_choices_and_choose_no_other(project):
     """`source=gcs` differs from the artificial market in four keys, of which one is null for all of the market."""
     symbols = ["ON", "NO", "BRK.B", "BF-A", "E5"]
     entries = "{" + ",".join(f"{symbol}: 0.5" for symbol in symbols) + "}"

@@ -118,19 +118,19 @@ def test_nothing_is_queued_when_one_variant_cannot_be_composed(queued, wrong):
 
 
 @pytest.mark.parametrize("wrong", ["", "# none\n", "rules.k_sigma=0.75", "-S rules.k_sigma=0.75\n-S"])
-def test_a_file_or_a_line_that_sets_nothing_is_told_and_nothing_is_queued(queued, wrong):
+def test_a_file_or_a_line_that_sets_nothing_is_reported_and_nothing_is_queued(queued, wrong):
     with pytest.raises(ConfigurationError, match=r"write .*-S"):
         queued(wrong)
 
 
-def test_a_file_that_is_not_utf_8_is_told_and_a_mark_of_utf_8_is_no_word(queued, project):
+def test_a_file_that_is_not_utf_8_is_reported_and_a_mark_of_utf_8_is_no_word(queued, project):
     assert len(queued("\ufeff-S rules.k_sigma=0.5,0.75")) == 3
     (project.path / "conf/sweeps/latin.txt").write_bytes("# für\n-S rules.k_sigma=0.5".encode("latin-1"))
     with pytest.raises(ConfigurationError, match=r"latin\.txt cannot be read .*: save it as UTF-8"):
         experiments.experiments("latin")
 
 
-def test_a_file_that_is_not_there_is_told_with_those_that_are(project):
+def test_a_file_that_is_not_there_is_reported_with_those_that_are(project):
     with pytest.raises(ConfigurationError, match=r"no conf/sweeps/nope.txt: conf/sweeps/ offers \['k_sigma'\]"):
         experiments.experiments("nope")
 

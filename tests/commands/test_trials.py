@@ -287,7 +287,7 @@ def state_opening(project, strategy: str) -> None:
     project.git("commit", "-qam", strategy)
 
 
-def test_tables_that_are_gone_are_told(project):
+def test_tables_that_are_gone_are_reported(project):
     digests = recorded_run(project, ["a"], "b")
     gone = digests[RANKING]
     (project.path / ".dvc/cache/files/md5" / gone[:2] / gone[2:]).unlink()
@@ -359,13 +359,13 @@ def test_the_log_is_shown_before_an_applied_experiment_stops_the_count(project, 
     assert "variants ever evaluated" in project.say()
 
 
-def test_an_opening_that_nobody_committed_is_named_by_the_next_one(project):
+def test_an_uncommitted_opening_is_named_by_the_next_one(project):
     log_opening("s00000000abc")
     judge(project)
     assert "before this one: 1. Strategies: s00000000abc (trial log)" in project.run("open-holdout")
 
 
-def test_a_month_that_nobody_committed_is_named_with_its_month(project):
+def test_an_uncommitted_opening_of_a_month_is_named_with_its_month(project):
     log_opening("s00000000abc", "2025-02")
     log_opening("s00000000abc", "2025-03")
     judge(project)

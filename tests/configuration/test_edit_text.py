@@ -81,7 +81,7 @@ def test_hydra_reads_any_value_back_wherever_it_is_put(value, ending):
         (("gone", "x"), ABSENT, "", ""),
     ],
 )
-def test_nothing_else_changes(place, value, old, new):
+def test_an_edit_changes_only_the_edited_value(place, value, old, new):
     for ending in ("\n", "\r\n"):
         text = TEXT.replace("\n", ending)
         wanted = TEXT.replace(old, new, 1).replace("\n", ending)
@@ -99,7 +99,7 @@ def test_the_mark_at_the_beginning_of_a_file_stays():
         assert with_value("\ufeffa: 1\nb: 2\n", ("a",), value) == f"\ufeff{rest}"
 
 
-def test_a_text_of_very_many_levels_is_told_and_ends_no_process():
+def test_a_text_of_very_many_levels_is_reported_and_ends_no_process():
     with pytest.raises(yaml.YAMLError, match="more than 100 levels"):
         with_value("a: " + "[" * 100_000 + "]" * 100_000, ("b",), 1)
 

@@ -189,14 +189,14 @@ def joined(artifacts: Path, sealed: Sealed, plant: str) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("plant", PLANTS)
-def test_whatever_joins_them_is_found(sealed_run: Path, sealed: Sealed, plant: str):
+def test_every_form_of_a_joined_outcome_is_found(sealed_run: Path, sealed: Sealed, plant: str):
     table = joined(sealed_run, sealed, plant)
     assert list(sealed.leaks(table.to_dict())) == [table.columns[-1]]
     assert list(sealed.leaks(table.drop(table.columns[-1]).to_dict())) == []
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".json"])
-def test_in_whatever_kind_of_file_they_are_joined(sealed_run: Path, sealed: Sealed, tmp_path: Path, suffix: str):
+def test_a_joined_outcome_is_found_in_every_kind_of_file(sealed_run: Path, sealed: Sealed, tmp_path: Path, suffix: str):
     table, path = joined(sealed_run, sealed, "the move, as it is scored"), tmp_path / f"table{suffix}"
     if suffix == ".parquet":
         table.write_parquet(path)

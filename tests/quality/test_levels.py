@@ -110,7 +110,7 @@ def test_a_price_beyond_the_ceiling_is_believed_from_the_next_session_on_if_the_
 
 
 @pytest.mark.parametrize("factor", [0.25, 0.05, 1 / 7, 0.02, 2 / 3, 25.0])
-def test_a_nights_move_that_fits_a_split_is_told_and_kept(factor: float) -> None:
+def test_a_nights_move_that_fits_a_split_is_reported_and_kept(factor: float) -> None:
     checked = through_the_gate(times(factor * 1.02, from_on(MONDAY)))
 
     assert (day(checked, MONDAY)["verdict"], day(checked, MONDAY)["PX4"]) == ("warn", 1)
@@ -118,7 +118,7 @@ def test_a_nights_move_that_fits_a_split_is_told_and_kept(factor: float) -> None
     assert checked.days["n_missing"].sum() == 0
 
 
-def test_a_split_is_told_also_where_no_other_symbol_tells_of_the_night() -> None:
+def test_a_split_is_reported_also_where_no_other_symbol_tells_of_the_night() -> None:
     others = delivery(seed=2).filter(~minutes(MONDAY, 0, 0))  # its first bar is not the open
     found = together(AAA=times(0.255, from_on(MONDAY)), BBB=others)
 
@@ -387,13 +387,13 @@ def test_a_whole_feed_in_another_unit_is_no_market() -> None:
     assert [failed(one) for one in minute.values()] == [[TUESDAY], [TUESDAY]]
 
 
-def test_one_wrong_price_at_the_first_open_of_all_does_not_condemn_the_study() -> None:
+def test_one_wrong_price_at_the_first_open_does_not_stop_the_study() -> None:
     checked = through_the_gate(times(100.0, minutes(CALENDAR["session"][0], 0, 0)))
 
     assert failed(checked) == [CALENDAR["session"][0]]
 
 
-def test_a_name_whose_nights_are_wild_is_measured_by_its_own_nights() -> None:
+def test_a_symbol_with_volatile_nights_is_measured_by_its_own_nights() -> None:
     """Nights of 10 % either way: a night of 18 % is none to be told."""
     wild = np.exp(np.cumsum(np.tile([0.1, -0.1], 7)))
     scale = pl.DataFrame({"date": CALENDAR["session"], "scale": wild})

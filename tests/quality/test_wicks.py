@@ -103,7 +103,7 @@ def test_another_symbols_wick_counts_from_a_third_of_the_floor(share: float, sta
     assert (found["low"] < 0.95 * found["close"], found["high"] > 1.05 * found["close"]) == (stays, stays)
 
 
-def test_a_low_of_a_cent_is_nobodys_even_if_all_symbols_have_it() -> None:
+def test_a_low_of_a_cent_is_cut_even_if_all_symbols_have_it() -> None:
     found = together(AAA=with_wick(0.0001), BBB=with_wick(0.0001, seed=2))
 
     assert [int(one.days["PX8"].sum()) for one in found.values()] == [1, 1]

@@ -56,7 +56,7 @@ def nothing_found(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_with_nothing_found_the_run_ends_well_the_gate_does_not_and_nobody_looked_at_the_holdout(nothing_found):
+def test_with_nothing_found_the_run_ends_well_the_gate_fails_and_the_holdout_stays_sealed(nothing_found):
     """There is no holdout to read here, so whoever tried would fail."""
     done = run_module(nothing_found, "stages.evaluate")
     assert done.returncode == 0, done.stderr

@@ -46,7 +46,7 @@ def test_the_median_day_agrees_with_the_closed_form(ratio: float, kappa: float):
     assert wait.median == pytest.approx(closed_form(ratio, kappa), rel=0.06)
 
 
-def test_one_who_is_no_better_waits_as_long_as_the_asked_advantage_is_large():
+def test_without_an_advantage_the_wait_is_that_of_the_asked_advantage():
     [none] = waits(SD, TERMS, [0.0])
     assert none.median == pytest.approx(closed_form(0.03 / SD, 0.85), rel=0.06)
     assert (none.worth, none.not_worth) == (pytest.approx(0.0, abs=0.01), pytest.approx(1.0, abs=0.01))
@@ -84,7 +84,7 @@ def test_the_plan_agrees_with_days_that_are_drawn_one_after_the_other():
     assert wait.median == pytest.approx(observed, rel=0.2)
 
 
-def test_what_is_still_to_come_is_what_follows_the_days_so_far():
+def test_the_remaining_wait_follows_from_the_days_so_far():
     x = 0.05 + SD * np.random.default_rng(11).standard_normal(12)
     assert judge(x, TERMS).decided is None
     first, last = more_sessions(x, TERMS)
