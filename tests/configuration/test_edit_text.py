@@ -32,7 +32,7 @@ ODD = [
     "2024-09-03", "BRK.B", "AAPL 2024", "a: b", "x # y", "# x", "\t", ",", "it's", 'say "x"', "Zürich → 日本",
     "two\nlines", "a\u2028b", " edges ", "", "${x.y}", "\\${x}", "a\\", "-", "?", "=", "<<", "*a", "&b", "!c", "%d",
     "@e", "`f", "{g", "[h", "~", ".nan", "x" * 300, "long words " * 30, 1e-7, 1e16, 10**20, -3, True, None, [], {},
-    ["10:30", "ON"], {"ON": {"NO": 1}}, [f"SYMBOL{number}" for number in range(100)],
+    ["10:30", "ON"], {"ON": {"NO": 1}}, [f"SYMBOL{number}" for number in range(20)],
 ]  # fmt: skip
 PLACES = [
     ("symbols",), ("half", "NULL"), ("half", "new"), ("nested", "a", "b"), ("nested", "new"), ("nothing",), ("long",),
