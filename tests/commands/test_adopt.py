@@ -73,6 +73,7 @@ def test_a_preset_of_comments_alone_stays_a_preset(project):
     assert project.params()["rules"]["k_sigma"] == 0.75
 
 
+@pytest.mark.journey  # a shell and several commits
 def test_the_proposed_commit_holds_a_new_and_a_moved_preset(project):
     (project.path / "dvc.lock").touch()
     (project.path / "conf/preset/mine.yaml").write_text("# @package _global_\n")

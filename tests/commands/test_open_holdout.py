@@ -79,6 +79,7 @@ def test_an_opening_of_a_colleague_that_only_the_shared_log_holds_is_named(proje
     assert "before this one: 1. Strategies: s00000000abc (trial log)" in said
 
 
+@pytest.mark.journey  # many openings, each committed
 def test_an_opening_on_a_branch_that_took_it_back_before_it_was_merged_counts(project):
     first = judge(project)
     project.git("checkout", "-q", "-b", "aside")
@@ -180,6 +181,7 @@ def test_without_a_month_everything_is_opened_and_then_every_month_is_open_alrea
     assert "already" in project.run("open-holdout", "--month", "2025-03")
 
 
+@pytest.mark.journey  # many openings, each committed
 def test_a_month_that_the_record_has_left_behind_is_taken_out(project):
     cut_months(project)
     project.run("open-holdout", "--month", "2025-02")

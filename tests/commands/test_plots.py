@@ -30,6 +30,7 @@ RUNS = {
 }
 
 
+@pytest.mark.journey  # the drawing library is made anew
 def test_the_committed_library_and_page_are_those_that_make_plots_page_writes():
     script = vega()
     assert (ROOT / SCRIPT).read_text(encoding="utf-8") == script, "run `make plots-page`"

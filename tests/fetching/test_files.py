@@ -36,7 +36,7 @@ def fetched() -> pl.DataFrame:
     return fetch_bars("AAPL", find_files(TEMPLATE, "AAPL"), source(uri_template=TEMPLATE), pl.DataFrame())[0]
 
 
-@pytest.mark.parametrize("choice", ["loop", "local:1"])
+@pytest.mark.parametrize("choice", ["loop", pytest.param("local:1", marks=pytest.mark.journey)])  # a pool is started
 def test_whatever_happens_to_a_file_names_its_symbol_and_month(home: Path, choice: str, monkeypatch) -> None:
     """A problem in its sentence, a bug in a note; also from the process that met it."""
     monkeypatch.setenv("ENGINE", choice)

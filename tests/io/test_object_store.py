@@ -289,6 +289,7 @@ while True:
 """
 
 
+@pytest.mark.torture  # writers are killed
 def test_a_killed_writer_leaves_whole_files_only(tmp_path: Path):
     for round_ in range(5):
         writer = subprocess.Popen([sys.executable, "-c", KILLED_WRITER, tmp_path / str(round_)])

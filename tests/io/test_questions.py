@@ -64,6 +64,7 @@ def test_what_is_written_is_read_in_order_whatever_stood_there_before(tmp_path):
     assert read_questions(tmp_path) == QUESTIONS
 
 
+@pytest.mark.journey  # thousands of questions
 def test_thousands_of_questions_are_lines_of_one_file_with_the_same_keys(tmp_path):
     many = [replace(QUESTION, rows=rows) for rows in range(MOST_FILES + 1)]
     write(many, tmp_path)

@@ -302,7 +302,7 @@ def test_a_listed_jump_within_sessions_in_another_unit_is_remembered_until_the_p
 
 
 @pytest.mark.parametrize(("factor", "split"), [(0.5, "2:1"), (0.25, "4:1"), (0.05, "20:1"), (7.0, "1:7")])
-@pytest.mark.parametrize("symbols", [("AAA", "BBB"), ("AAA", "BBB", "CCC")])
+@pytest.mark.parametrize("symbols", [("AAA", "BBB"), pytest.param(("AAA", "BBB", "CCC"), marks=pytest.mark.torture)])
 def test_symbols_that_split_on_the_same_night_are_no_market(
     factor: float, split: str, symbols: tuple[str, ...]
 ) -> None:
@@ -313,7 +313,7 @@ def test_symbols_that_split_on_the_same_night_are_no_market(
     assert [[one["split"] for one in found[name].levels] for name in symbols] == [[split]] * len(symbols)
 
 
-@pytest.mark.parametrize("factor", [0.5, 0.7, 100.0])
+@pytest.mark.parametrize("factor", [0.5, *(pytest.param(factor, marks=pytest.mark.torture) for factor in (0.7, 100.0))])
 def test_a_listed_jump_may_come_on_a_night_on_which_the_market_moves(factor: float) -> None:
     """All lose 22 %, and AAA has its listed factor besides; a further fifth less is neither."""
     others = {name: times(0.78, from_on(MONDAY), seed) for seed, name in enumerate(("BBB", "CCC"), 2)}
@@ -348,7 +348,10 @@ def test_news_of_one_symbol_that_a_list_holds_excuses_no_other_in_that_minute(li
     assert (TUESDAY in failed(found["AAA"]), failed(found["BBB"])) == (listed, [])
 
 
-@pytest.mark.parametrize(("hit", "believed"), [(1, False), (3, False), (4, True), (7, True)])
+@pytest.mark.parametrize(
+    ("hit", "believed"),
+    [(3, False), (4, True), *(pytest.param(*one, marks=pytest.mark.torture) for one in ((1, False), (7, True)))],
+)
 def test_a_move_is_shared_if_enough_of_all_others_have_it_also_of_those_whose_bars_are_void(
     hit: int, believed: bool
 ) -> None:

@@ -22,7 +22,7 @@ def spoiled(seed: int) -> pl.DataFrame:
     return frame.with_columns(pl.col(PRICES) * pl.Series(factor)).with_columns(pl.col("low") * pl.Series(low))
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.torture) for seed in (2, 3))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.torture) for seed in (1, 2, 3))])
 def test_bars_and_verdicts_are_those_of_the_oracle(seed: int) -> None:
     frame = spoiled(seed)
     checked = through_the_gate(frame, CALENDAR)

@@ -100,6 +100,7 @@ def test_a_picture_is_a_png_in_the_colours_of_light_paper():
     assert light_colours()["--paper"] == "#ffffff"
 
 
+@pytest.mark.journey  # two pictures are drawn
 def test_a_picture_without_its_label_is_another_picture():
     figure = curves({"main": record(), "this change": record()}).figures[0]
     assert png(figure, "who forecast") != png(figure, "")

@@ -55,6 +55,7 @@ def test_a_bought_forecast_is_named_by_its_own_source_and_not_called_local():
     assert "not TimeGPT" not in page
 
 
+@pytest.mark.journey  # a whole page of its own
 def test_the_page_is_drawn_of_what_is_kept_of_documents(page):
     kept = {"metrics": rmae_alone, "quality": exceptions_alone}
     small = {name: json.loads(json.dumps(getattr(record(), name)), object_hook=hook) for name, hook in kept.items()}

@@ -62,6 +62,7 @@ def test_a_halt_concerns_one_symbol_and_a_feed_gap_all_symbols():
     assert troubled(feed_gap(MARKET, TUESDAY, "10:30", "10:44"))["NULL"] == {TUESDAY: ("fail", "sustained_gap")}
 
 
+@pytest.mark.journey  # a study of its own
 def test_a_split_is_suspected_on_its_day_and_no_return_knows_of_it():
     parted = MARKET | {"STRONG": split(MARKET["STRONG"], FRIDAY, 4)}
     assert troubled(parted) == {"STRONG": {FRIDAY: ("warn", None)}, "WEAK": {}, "NULL": {}}

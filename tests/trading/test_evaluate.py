@@ -195,6 +195,7 @@ def test_two_open_months_are_judged_together_and_told_apart_however_they_were_op
     assert read(held.folder, "gates.json")["gates"]["hit_rate"]["n"] == by_month["kpis"]["trades"]
 
 
+@pytest.mark.journey  # several books of two months are evaluated
 def test_a_month_without_forecasts_of_the_stated_history_is_one_without_trades(held: Held):
     """A month of one day, say, whose longer history lacked a session: the shorter one was asked, and not traded."""
     name, part = held.run(None)["strategy_id"], held.holdout / "2025-01/calibrated.parquet"
