@@ -123,15 +123,15 @@ def _file(group: str, choice: str) -> Path:
 
 def _config_choices() -> dict[str, str]:
     entries = [entry for entry in _defaults(CONFIG) if isinstance(entry, Mapping)]
-    stated = {group: choice for entry in entries for group, choice in entry.items()}
-    if "preset" not in stated:
+    chosen = {group: choice for entry in entries for group, choice in entry.items()}
+    if "preset" not in chosen:
         raise ConfigurationError(f"{CONFIG} names no preset: write `- preset: {NO_PRESET}` into its list of defaults.")
-    return stated
+    return chosen
 
 
 def _defaults(path: Path) -> list[Any]:
-    stated = _read(path).get("defaults")
-    return stated if isinstance(stated, list) else []
+    defaults = _read(path).get("defaults")
+    return defaults if isinstance(defaults, list) else []
 
 
 def _edit(path: Path, values: Iterable[tuple[Place, Any]]) -> None:

@@ -177,7 +177,7 @@ SAYING = {
     "a line": "def main(): print(NAME)\nrun(main)",
     "a sentence": "run(lambda: show([NAME]))",
     "a summary": "run(lambda: say('fetch', file=NAME))",
-    "an aside": "from stages.io.terminal import say_aside\nrun(lambda: say_aside(NAME))",
+    "a line on stderr": "from stages.io.terminal import print_to_stderr\nrun(lambda: print_to_stderr(NAME))",
     "an error": "from stages.errors import GateNotMet\ndef main(): raise GateNotMet(NAME)\nrun(main)",
 }
 
