@@ -261,6 +261,7 @@ def test_an_impossible_proposal_leaves_every_file_as_it_was(project):
     "overrides",
     [
         ["universe.whitelist=[STRONG]", "+rules.horizon_min_by_symbol.STRONG=5"],
+        # every preset and forecaster is composed
         pytest.param(["preset=aapl_2024", "forecaster=ewma_fhs", "rules.k_sigma=1.0"], marks=pytest.mark.journey),
         ["gates=point", "gates.coverage_tol=0.03"],
         ["requests.snapshots_et=['10:30','14:45']", "rules.time_stop_et='15:30'"],  # in YAML 10:30 alone is 630

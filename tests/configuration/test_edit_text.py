@@ -44,6 +44,7 @@ def load(text: str) -> dict[str, Any]:
     return OmegaConf.to_container(OmegaConf.load(io.StringIO(text)), resolve=True)
 
 
+# every value once more at length
 @pytest.mark.parametrize("ending", ["\n", pytest.param("\r\n", marks=pytest.mark.torture)])
 @pytest.mark.parametrize("value", ODD, ids=lambda value: str(value)[:12].encode("unicode_escape").decode())
 def test_hydra_reads_any_value_back_wherever_it_is_put(value, ending):

@@ -20,6 +20,7 @@ sys.exit("exited with 130")
 STUDY, EXPERIMENTS = ("worth", "_judged('a step')"), ("experiments", "_dvc('exp')")
 
 
+# waits for half a second: the second command at length
 @pytest.mark.parametrize(("command", "call"), [STUDY, pytest.param(*EXPERIMENTS, marks=pytest.mark.torture)])
 def test_ctrl_c_waits_for_dvc_which_keeps_what_it_has_begun(command: str, call: str, tmp_path: Path):
     """The stand-in takes longer than the quarter of a second that `subprocess.run` grants."""

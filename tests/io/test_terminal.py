@@ -72,6 +72,7 @@ def test_a_reader_that_goes_away_ends_a_command_without_a_traceback(name: str, l
     )
 
 
+# each is a process: one way to close at once, the others at length
 @pytest.mark.parametrize(
     "closed", ["<&- >&- 2>&-", *(pytest.param(one, marks=pytest.mark.torture) for one in (">&-", "2>&-"))]
 )
@@ -182,6 +183,7 @@ SAYING = {
 }
 
 
+# two processes each: the others at length
 @pytest.mark.parametrize(
     "name", [name if name == "an error" else pytest.param(name, marks=pytest.mark.torture) for name in SAYING]
 )

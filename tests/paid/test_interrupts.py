@@ -32,6 +32,7 @@ def lines(told: Path) -> list[str]:
     return text.splitlines()
 
 
+# a process each: the other signals at length
 @pytest.mark.parametrize(
     "one", [signal.SIGTERM, *(pytest.param(one, marks=pytest.mark.torture) for one in (signal.SIGINT, signal.SIGHUP))]
 )

@@ -1,7 +1,5 @@
-"""What a run would cost and what it would ask: `make plan` and `make show-request` after a whole run, without a key."""
+"""What a run would cost: `make plan` after a whole run, without a key."""
 
-import csv
-import hashlib
 import re
 
 import pytest
@@ -68,14 +66,3 @@ def test_a_record_without_a_session_to_search_is_refused_before_it_is_bought(def
     with no_sockets():
         stopped = run_module(tmp_path, "stages.forecast")
     assert (stopped.returncode, left in stopped.stderr) == (5, True)
-
-
-def test_a_question_is_shown_with_the_rows_that_it_sends(default_run):
-    path = next((default_run.path / "artifacts/build_requests/requests/STRONG").iterdir())
-    key = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    lines = run_module(default_run.path, "stages", "show-request", key[:10]).stdout.splitlines()
-    assert lines[0] == f"{key}  {path.read_text().strip()}"
-    rows = list(csv.DictReader(lines[1:]))
-    assert len(rows) == int(re.search(r'"rows":(\d+)', lines[0])[1])
-    assert float(rows[-1]["y_bp"]) == 0
-    assert float(rows[-2]["y_bp"]) == -float(rows[-1]["return_bp"])

@@ -302,6 +302,7 @@ def test_a_listed_jump_within_sessions_in_another_unit_is_remembered_until_the_p
 
 
 @pytest.mark.parametrize(("factor", "split"), [(0.5, "2:1"), (0.25, "4:1"), (0.05, "20:1"), (7.0, "1:7")])
+# more symbols at length
 @pytest.mark.parametrize("symbols", [("AAA", "BBB"), pytest.param(("AAA", "BBB", "CCC"), marks=pytest.mark.torture)])
 def test_symbols_that_split_on_the_same_night_are_no_market(
     factor: float, split: str, symbols: tuple[str, ...]
@@ -313,6 +314,7 @@ def test_symbols_that_split_on_the_same_night_are_no_market(
     assert [[one["split"] for one in found[name].levels] for name in symbols] == [[split]] * len(symbols)
 
 
+# other moves at length
 @pytest.mark.parametrize("factor", [0.5, *(pytest.param(factor, marks=pytest.mark.torture) for factor in (0.7, 100.0))])
 def test_a_listed_jump_may_come_on_a_night_on_which_the_market_moves(factor: float) -> None:
     """All lose 22 %, and AAA has its listed factor besides; a further fifth less is neither."""
@@ -348,6 +350,7 @@ def test_news_of_one_symbol_that_a_list_holds_excuses_no_other_in_that_minute(li
     assert (TUESDAY in failed(found["AAA"]), failed(found["BBB"])) == (listed, [])
 
 
+# beside the limit; farther from it at length
 @pytest.mark.parametrize(
     ("hit", "believed"),
     [(3, False), (4, True), *(pytest.param(*one, marks=pytest.mark.torture) for one in ((1, False), (7, True)))],
