@@ -145,7 +145,7 @@ def adopt(what: str | None = None) -> None:
         Study.parse(experiment)  # a hand may have written it
         other = other_preset_of(experiment)
         stated = [before, *([compose(overrides=[f"preset={other}"])] if other else [])]
-        changed = adopt_params(_with_counts(experiment, stated))
+        changed = adopt_params(_with_counts(experiment, stated), other)
     else:
         changed = state(_adopted(before, PROPOSALS[what or "rule"]))
     if adopted := differences(present() or {}, before):

@@ -119,9 +119,9 @@ def _ranked(found: Deviations) -> Iterator[str]:
     for what, by in (("snapshot", found.by_snapshot), ("symbol", found.by_symbol)):
         if len(by) > 1:
             order = sorted(by, key=lambda name: (by[name], name))
-            said = ", ".join(f"{name} ({100 * by[name]:.1f} %)" for name in order[:NAMED])
+            listed = ", ".join(f"{name} ({100 * by[name]:.1f} %)" for name in order[:NAMED])
             more = f", … {order[-1]} ({100 * by[order[-1]]:.1f} %)" if len(order) > NAMED else ""
-            yield f"Most evidence per {what}, by how much days vary with it alone: {said}{more}."
+            yield f"Most evidence per {what}, by how much days vary with it alone: {listed}{more}."
 
 
 def free_forecasts_ran(document: Mapping[str, Any]) -> bool:

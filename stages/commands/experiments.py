@@ -179,9 +179,9 @@ def table(rows: Sequence[Row], columns: int) -> Iterator[str]:
 
 def _line(row: Row) -> str:
     """The verdicts and figures of a run in their columns."""
-    said = {name: "-" if row.get(name) in UNKNOWN else row[name] for name in (*VERDICTS, *FIGURES)}
-    verdicts = "".join(f"{said[name]:<{wide}}" for name, wide in VERDICTS.items())
-    return f"  {verdicts}{''.join(f'{said[name]:>{wide}}' for name, wide in FIGURES.items())}".rstrip()
+    shown = {name: "-" if row.get(name) in UNKNOWN else row[name] for name in (*VERDICTS, *FIGURES)}
+    verdicts = "".join(f"{shown[name]:<{wide}}" for name, wide in VERDICTS.items())
+    return f"  {verdicts}{''.join(f'{shown[name]:>{wide}}' for name, wide in FIGURES.items())}".rstrip()
 
 
 def _short(value: str | None) -> str:

@@ -10,13 +10,14 @@ import re
 import shlex
 from argparse import ArgumentError, ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import hydra
 import yaml
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import KeyValidationError, OmegaConfBaseException
 
 from stages.configuration.edit_text import ABSENT
@@ -44,23 +45,31 @@ def compose(conf: Path = CONF, overrides: Sequence[str] = (), *, resolve: bool =
 
     Unless they are to `resolve`, keys that take another key's value name that key.
     """
-    try:
-        with hydra.initialize_config_dir(str(conf.resolve()), version_base=None):
-            config = hydra.compose("config", overrides=list(overrides))
+    config = _composed(conf, overrides)
+    with _in_sentences():
         document: dict[str, Any] = OmegaConf.to_container(config, resolve=resolve)  # type: ignore[assignment]
-    except RecursionError:
-        raise ConfigurationError("conf/ does not compose: a value contains itself, or is nested too deeply.") from None
-    except FAULTS as error:
-        raise ConfigurationError(f"conf/ does not compose: {_in_a_sentence(error)}") from None
     require_no_key(document)
     return document
 
 
 def choices() -> dict[str, str]:
     """Group -> the choice that conf/ composes with."""
-    compose()  # it says what is wrong
-    with hydra.initialize_config_dir(str(CONF.resolve()), version_base=None):
-        return dict(hydra.compose("config", return_hydra_config=True).hydra.runtime.choices)
+    return dict(_composed(CONF, return_hydra_config=True).hydra.runtime.choices)
+
+
+def _composed(conf: Path, overrides: Sequence[str] = (), **options: bool) -> DictConfig:
+    with _in_sentences(), hydra.initialize_config_dir(str(conf.resolve()), version_base=None):
+        return hydra.compose("config", overrides=list(overrides), **options)
+
+
+@contextmanager
+def _in_sentences() -> Iterator[None]:
+    try:
+        yield
+    except RecursionError:
+        raise ConfigurationError("conf/ does not compose: a value contains itself, or is nested too deeply.") from None
+    except FAULTS as error:
+        raise ConfigurationError(f"conf/ does not compose: {_in_a_sentence(error)}") from None
 
 
 def set_by(words: Sequence[str]) -> tuple[list[str], list[str]]:

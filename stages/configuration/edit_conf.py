@@ -81,7 +81,7 @@ def choose(group: str, choice: str) -> Path:
 
 def _put(values: Mapping[KeyPath, Any]) -> list[Path]:
     """Write values where the active choices state them. Returns the changed files, sorted."""
-    chosen = active_choices()
+    chosen = active_choices() if values else {}
     by_file: dict[Path, dict[KeyPath, Any]] = {}
     for (section, *rest), value in values.items():
         preset = chosen["preset"]
@@ -123,15 +123,15 @@ def _file(group: str, choice: str) -> Path:
 
 def _config_choices() -> dict[str, str]:
     entries = [entry for entry in _defaults(CONFIG) if isinstance(entry, Mapping)]
-    stated = {group: choice for entry in entries for group, choice in entry.items()}
-    if "preset" not in stated:
+    chosen = {group: choice for entry in entries for group, choice in entry.items()}
+    if "preset" not in chosen:
         raise ConfigurationError(f"{CONFIG} names no preset: write `- preset: {NO_PRESET}` into its list of defaults.")
-    return stated
+    return chosen
 
 
 def _defaults(path: Path) -> list[Any]:
-    stated = _read(path).get("defaults")
-    return stated if isinstance(stated, list) else []
+    defaults = _read(path).get("defaults")
+    return defaults if isinstance(defaults, list) else []
 
 
 def _edit(path: Path, values: Iterable[tuple[Place, Any]]) -> None:
@@ -164,41 +164,48 @@ def state(values: Mapping[str, Mapping[str, Any]]) -> list[Path]:
     return _make(wanted, {})
 
 
-def adopt_params(experiment: dict[str, Any]) -> list[Path]:
-    """Make conf/ compose to the params of an experiment: by other choices where they match, else value by value."""
+def adopt_params(experiment: dict[str, Any], preset: str | None) -> list[Path]:
+    """Make conf/ compose to the params of an experiment: by other choices where they match, else value by value.
+
+    `preset` is that of an experiment of another study.
+    """
     Study.parse(experiment)
-    return _make(experiment, _choices_behind(experiment))
+    return _make(experiment, _choices_behind(experiment, preset))
 
 
 def _make(wanted: dict[str, Any], chosen: Mapping[str, str]) -> list[Path]:
     with all_or_nothing():
         changed = [choose(group, choice) for group, choice in chosen.items()]
-        changed += _put(_unstated(wanted, but=following()))  # a key that takes another key's value goes on doing so
-        changed += _put(_unstated(wanted))
+        changed += _put(_unstated(wanted, compose(), but=following()))  # a key that follows another goes on doing so
         document = compose()
-        if left := differences(wanted, document):
-            raise ConfigurationError(f"conf/ cannot express {describe(left)}: {EDIT}")
+        if left := _unstated(wanted, document):
+            changed += _put(left)
+            document = compose()
+        if others := differences(wanted, document):
+            raise ConfigurationError(f"conf/ cannot express {describe(others)}: {EDIT}")
         write_params(document)
     return sorted(set(changed))
 
 
-def _unstated(wanted: dict[str, Any], but: Set[KeyPath] = frozenset()) -> dict[KeyPath, Any]:
+def _unstated(wanted: dict[str, Any], document: dict[str, Any], but: Set[KeyPath] = frozenset()) -> dict[KeyPath, Any]:
     """The wanted values that conf/ does not compose to."""
-    found = differences(wanted, compose())
+    found = differences(wanted, document)
     follows = {path for path in found if any(path[:depth] in but for depth in range(len(path) + 1))}
     return {path: value for path, (value, _) in found.items() if path not in follows}
 
 
-def _choices_behind(experiment: dict[str, Any]) -> dict[str, str]:
+def _choices_behind(experiment: dict[str, Any], preset: str | None) -> dict[str, str]:
     """Group -> choice that the experiment must have used: the preset by its study's name, a group by its values."""
-    preset = other_preset_of(experiment)
     found = {"preset": preset} if preset else {}
     made = [f"preset={name}" for name in found.values()]
     active = compose(overrides=made)
     for group in sorted({section for section, *_ in differences(experiment, active)}):
+        offered = choices_of(group)
+        if len(offered) == 1:  # it stands
+            continue
         distances = {
             choice: _distance(experiment[group], compose(overrides=[*made, f"{group}={choice}"])[group])
-            for choice in choices_of(group)
+            for choice in offered
         }
         nearest = min(distances, key=lambda choice: distances[choice])
         if distances[nearest] < _distance(experiment[group], active[group]):

@@ -40,13 +40,13 @@ def question_line(question: Question, window: Window) -> bytes:
 def answer_in(line: bytes) -> tuple[str, NDArray[np.float64]]:
     """The key and the quantiles of an answer. `ValueError` says what the line is instead."""
     try:
-        said = json.loads(line)
+        reply = json.loads(line)
     except (ValueError, RecursionError):
         raise ValueError("no JSON") from None
-    key = said.get("key") if isinstance(said, dict) else None
+    key = reply.get("key") if isinstance(reply, dict) else None
     if not isinstance(key, str):
         raise ValueError("no object with the `key` of a question")
-    return key, _table(said.get("quantiles_bp"))
+    return key, _table(reply.get("quantiles_bp"))
 
 
 def _table(rows: Any) -> NDArray[np.float64]:

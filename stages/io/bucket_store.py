@@ -29,7 +29,7 @@ from stages.io.bucket_access import (
 )
 from stages.io.dvc_internals import gcs_arguments
 from stages.io.object_store import LocalStore, ObjectStore, StoreRefused, StoreUnreachable
-from stages.io.terminal import say_aside
+from stages.io.terminal import print_to_stderr
 from stages.io.workspace import Remote, default_remote
 from stages.params.api import ApiParams
 
@@ -243,5 +243,5 @@ def shared_store(api: ApiParams) -> ObjectStore | None:
             raise BudgetStop(
                 f"{down}. Run again when it answers; api.remote_down stop or api.scope remote requires it."
             ) from None
-        say_aside(f"{down}; this run continues with the local answers.")
+        print_to_stderr(f"{down}; this run continues with the local answers.")
         return None

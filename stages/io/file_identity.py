@@ -41,9 +41,9 @@ def require_identity(program: ProgramParams) -> None:
     """*Errors*: `ConfigurationError` if the files do not have the digest `forecaster.files_sha256`."""
     found = digest_of_files(program.command, program.files)
     if found != program.files_sha256:
-        stated = f"{program.files_sha256}"[:12]
+        noted = f"{program.files_sha256}"[:12]
         raise ConfigurationError(
-            f"the files of the program {program.program_name} have the digest {found[:12]}…, not the {stated}… of "
+            f"the files of the program {program.program_name} have the digest {found[:12]}…, not the {noted}… of "
             "forecaster.files_sha256: they changed, and DVC cannot see them. `make identify` accepts them as "
             "another forecaster, whose questions are new; otherwise restore the files."
         )

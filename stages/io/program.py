@@ -20,7 +20,7 @@ from typing import IO, Self
 
 from stages.errors import ConfigurationError
 from stages.io.clock import INTERRUPTS
-from stages.io.terminal import say_aside
+from stages.io.terminal import print_to_stderr
 
 LONGEST_LINE = 50_000_000  # bytes
 SHOWN_LINES, SHOWN_CHARACTERS = 10, 300
@@ -96,7 +96,7 @@ class Program:
         if self._process.poll() is not None:
             self._threads[1].join(GRACE_SEC)
         for line in self._last_words:
-            say_aside(f"  | {line}")
+            print_to_stderr(f"  | {line}")
         where = "its last lines on stderr are above" if self._last_words else "it wrote nothing on stderr"
         return ProgramFailed(f"{what}; {where}")
 

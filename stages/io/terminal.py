@@ -95,7 +95,7 @@ def say(verb: str, **facts: object) -> None:
     print(f"{verb}: {words}", flush=True)
 
 
-def say_aside(sentence: object) -> None:
+def print_to_stderr(sentence: object) -> None:
     """Print a sentence on stderr, apart from the output of a command or stage."""
     print(harmless(sentence), file=sys.stderr, flush=True)
 
@@ -149,7 +149,7 @@ def run(main: Callable[[], None]) -> None:
         _discard(sys.stdout, sys.stderr)
         sys.exit(128 + SIGPIPE)
     except KeyboardInterrupt:  # also while an error is shown
-        say_aside("SIGINT ended this run: what it had finished is kept; run it again.")
+        print_to_stderr("SIGINT ended this run: what it had finished is kept; run it again.")
         sys.exit(128 + SIGINT)
 
 
@@ -193,7 +193,7 @@ def _fail(error: PipelineError) -> NoReturn:
     from rich.console import Console  # imported only on failure
 
     Console(stderr=True, highlight=False, soft_wrap=True).print("[red]error[/red] ", end="")
-    say_aside(error)
+    print_to_stderr(error)
     sys.exit(error.exit_code)
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from stages.errors import ConfigurationError, PipelineError, count
 from stages.io.object_store import LocalStore, ObjectStore
-from stages.io.terminal import say_aside
+from stages.io.terminal import print_to_stderr
 from stages.paid.records import Dropped, Record, checked, decoded, key_of, path_of, records_in
 from stages.paid.shared_answers import Rescue, SharedAnswers
 
@@ -90,7 +90,9 @@ class AnswerStore:
                 unkept.append(record.encode())
                 reason = str(error)
         if unkept:
-            say_aside(f"{count(len(unkept), 'answer')} just paid cannot be kept: {reason} {self._rescued(unkept)}")
+            print_to_stderr(
+                f"{count(len(unkept), 'answer')} just paid cannot be kept: {reason} {self._rescued(unkept)}"
+            )
         return kept
 
     def _rescued(self, lines: Sequence[bytes]) -> str:
@@ -122,12 +124,12 @@ class AnswerStore:
                     self.local.create(f"quarantine/{path.name}", damaged)
                 path.unlink(missing_ok=True)
             except (PipelineError, OSError) as error:
-                say_aside(
+                print_to_stderr(
                     f"{len(records)} rescued answers stay in {path} and are used from there, since the store cannot "
                     f"take them ({error})."
                 )
             else:
-                say_aside(f"{len(records)} rescued answers were moved from {path} into the store.")
+                print_to_stderr(f"{len(records)} rescued answers were moved from {path} into the store.")
         return rescued
 
     def share(self, record: Record) -> Record:
@@ -176,7 +178,7 @@ class AnswerStore:
                 self.share(record)
                 lost += 1
         if lost and self.remote is not None and self.shared.takes:
-            say_aside(f"{count(lost, 'answer')} that the remote lacked lie there now.")
+            print_to_stderr(f"{count(lost, 'answer')} that the remote lacked lie there now.")
 
     def drop(self, key: str) -> None:
         """Move a kept answer to quarantine and never use this record again.
@@ -225,7 +227,7 @@ class AnswerStore:
         try:
             self.local.replace(path_of(record.key), record.encode())
         except ConfigurationError as error:
-            say_aside(f"an answer from the remote is used but could not be kept here: {error}")
+            print_to_stderr(f"an answer from the remote is used but could not be kept here: {error}")
 
     def quarantine(self, key: str) -> None:
         """Move a damaged record out of the way, where it stays readable."""
@@ -235,4 +237,4 @@ class AnswerStore:
             target.parent.mkdir(exist_ok=True)
             (self.local.root / path_of(key)).rename(target)
         except OSError as error:
-            say_aside(f"the damaged answer {key} could not be moved ({error.strerror}).")
+            print_to_stderr(f"the damaged answer {key} could not be moved ({error.strerror}).")

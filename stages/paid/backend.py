@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from stages.errors import BudgetStop, ConfigurationError, DataContractError, Interrupted, PipelineError, count
 from stages.forecasting.backend import Answer, Asked, Backend
 from stages.io.clock import INTERRUPTS
-from stages.io.terminal import progress, say_aside
+from stages.io.terminal import print_to_stderr, progress
 from stages.paid.batch_invariance import (
     Canary,
     ask_again,
@@ -111,7 +111,7 @@ class PaidBackend:
         first = candidates.questions[0]
         if (proof := proof_of(self.context.store, first)) is not None:
             known = f"{first.model} (epoch {first.model_epoch}) was tested before, with question {proof['key']}"
-            say_aside(f"{known}; nothing is sent.")
+            print_to_stderr(f"{known}; nothing is sent.")
             return bool(proof["independent"])
         require_sendable([candidates], self.context.forecaster)
         self.context.store.local.require_writable([path_of_proof(first)])
@@ -126,7 +126,7 @@ class PaidBackend:
         batch = canary_of(asked, stored)
         costs = most(batch.questions, self.context.api.tariff)
         money = f", {amount(costs.money)} {self.context.api.tariff.currency}" if self.context.api.tariff else ""
-        say_aside(f"A canary costs 1 request, at most {costs.tokens:,} tokens{money}.")
+        print_to_stderr(f"A canary costs 1 request, at most {costs.tokens:,} tokens{money}.")
         require_sendable([batch], self.context.forecaster)
         self.counts.questions = self.counts.from_store = 1
         with self._recorded():
@@ -212,7 +212,7 @@ class PaidBackend:
 
     def _warn_of_other_machines(self) -> None:
         if self.context.store.remote is not None and self.context.attempts is None:
-            say_aside(
+            print_to_stderr(
                 "Answers are shared on the DVC remote, but the budget belongs to this machine (api.scope machine): "
                 "another machine that buys at the same time may pay for the same questions. api.scope: remote prevents "
                 "this."
@@ -264,7 +264,7 @@ class PaidBackend:
             self.context.ledger.record_run(facts)
             self.context.after_run()
         except (OSError, PipelineError) as error:
-            say_aside(f"the run could not be recorded in the ledger ({error})")
+            print_to_stderr(f"the run could not be recorded in the ledger ({error})")
 
 
 def _rounds(calls: int, limit: int) -> str:

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from stages.errors import BudgetStop, ConfigurationError
 from stages.forecasting.backend import Asked
-from stages.io.terminal import say_aside
+from stages.io.terminal import print_to_stderr
 from stages.paid.answer_store import AnswerStore
 from stages.paid.batches import Batch, joint_options, request_settings
 from stages.paid.checks import require_not_late, require_not_refused
@@ -187,7 +187,7 @@ def prove(buyer: Buyer, candidates: Batch) -> bool:
     key, together, again = comparison.chosen.question.key, len(comparison.batch.asked), comparison.answered
     buyer.counts.questions, buyer.counts.from_store = together, together - len(unanswered.asked)
     requests = "2 requests: one question alone, then" if key not in stored else "1 request:"
-    say_aside(
+    print_to_stderr(
         f"This proof costs {requests} {together} in one batch; {len(again)} of them already have an answer and are "
         "paid again."
     )

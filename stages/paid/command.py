@@ -21,7 +21,7 @@ from stages.io.clock import INTERRUPTS, SystemClock, stamp
 from stages.io.file_identity import require_identity
 from stages.io.program import Program, ProgramFailed
 from stages.io.settings import SHORTEST_KEY
-from stages.io.terminal import progress, say_aside
+from stages.io.terminal import print_to_stderr, progress
 from stages.paid.answer_store import AnswerStore
 from stages.paid.locks import lock
 from stages.paid.records import Record, record_of
@@ -103,7 +103,7 @@ class CommandBackend:
         if left := [one.question for key, one in missing.items() if key not in answered]:
             raise program.failed(f"{end or 'ended'} without an answer to {_named(left[0])}")
         if end:
-            say_aside(f"the program {self.name} {end}, after all its answers.")
+            print_to_stderr(f"the program {self.name} {end}, after all its answers.")
 
     def _lines(self, asked: Iterable[Asked], bounds: dict[str, NDArray[np.float64]]) -> Iterator[bytes]:
         """The question lines; `bounds` gets the largest plausible answer to each before it is sent."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from stages.errors import ConfigurationError, PipelineError
 from stages.io.object_store import LocalStore, ObjectStore
-from stages.io.terminal import say_aside
+from stages.io.terminal import print_to_stderr
 from stages.io.workspace import git, main_root, store_root
 
 NOTES = "forecasts"
@@ -69,9 +69,9 @@ def remember(kind: Kind, objects: ObjectStore) -> None:
         return
     if seen is None and (notes or not objects.names("budget/days")):
         end = "" if notes else "; without git, a later change of this location goes unnoticed"
-        say_aside(f"this repository keeps its {_noun(kind)} in {objects.address} from now on{end}.")
+        print_to_stderr(f"this repository keeps its {_noun(kind)} in {objects.address} from now on{end}.")
     elif kind is STORE and seen and seen != objects.address.encode() and _holds(seen.decode(), number):
-        say_aside(
+        print_to_stderr(
             f"the store {objects.address} is a copy of {seen.decode()}: from now on, each counts its own requests."
         )
 

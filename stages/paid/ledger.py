@@ -20,7 +20,7 @@ from typing import Any
 from stages.errors import BudgetStop, PipelineError
 from stages.io.clock import INTERRUPTS, Clock, stamp
 from stages.io.object_store import ObjectStore, open_shared
-from stages.io.terminal import say_aside
+from stages.io.terminal import print_to_stderr
 from stages.paid.limits import Cap, Limits, needs_notes, standing_limit
 from stages.paid.reservations import Days, Reservation, ReservationLog, Taken, held
 from stages.paid.units import Units, units_of
@@ -92,7 +92,7 @@ class Ledger:
             if reservation.of_month:
                 self.days.of_month(reservation.day).settle(reservation.of_month, state, document)
         except (OSError, PipelineError) as error:
-            say_aside(f"reservation {reservation.call} stays reserved ({error}) and counts as sent.")
+            print_to_stderr(f"reservation {reservation.call} stays reserved ({error}) and counts as sent.")
             return
         if state == "refunded":
             self.counted -= 1

@@ -21,7 +21,7 @@ from typing import IO, Any
 from stages.errors import ConfigurationError
 from stages.io.clock import INTERRUPTS
 from stages.io.object_store import LocalStore, ObjectStore, open_shared
-from stages.io.terminal import say_aside
+from stages.io.terminal import print_to_stderr
 from stages.paid.identity import MOVED, STORE, id_at
 from stages.paid.reservations import DAYS, note_in
 
@@ -69,7 +69,7 @@ def _wait_for(lock: IO[bytes], what: str, kind: int) -> None:
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        say_aside(f"waiting for {what}")
+        print_to_stderr(f"waiting for {what}")
         with INTERRUPTS.waiting():
             fcntl.flock(lock, kind)
 
@@ -139,7 +139,7 @@ class Attempts:
                 break
         if dead:
             ended = f"an earlier run of this store ended while it was buying {len(dead)} keys (the first: {dead[0]})"
-            say_aside(f"{ended}: they are free again, and count as paid once.")
+            print_to_stderr(f"{ended}: they are free again, and count as paid once.")
         return numbers if len(numbers) == len(keys) or (numbers and not all_or_none) else None
 
     def begin(self, numbers: Mapping[str, int], call: str) -> list[Begun] | None:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from stages.errors import ConfigurationError, PipelineError
 from stages.io.object_store import ObjectStore
-from stages.io.terminal import say_aside
+from stages.io.terminal import print_to_stderr
 from stages.paid.answer_store import AnswerStore
 from stages.paid.client import FactsMissing, ModelFacts
 from stages.params.forecaster import ForecasterParams
@@ -54,7 +54,7 @@ def _parsed(where: str, name: str, content: bytes, parse: Callable[[bytes], T]) 
         return parse(content)
     except NOT_SOUND as error:
         damage = f"{where} {name} is damaged ({type(error).__name__}: {error}): it is not used and counts as missing; "
-        say_aside(f"{damage}the next sound one takes its place.")
+        print_to_stderr(f"{damage}the next sound one takes its place.")
         return None
 
 

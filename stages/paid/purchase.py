@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
 from stages.forecasting.backend import Asked, complaint, plausible_bp
 from stages.io.clock import INTERRUPTS, stamp
-from stages.io.terminal import say_aside
+from stages.io.terminal import print_to_stderr
 from stages.paid.batches import Batch
 from stages.paid.checks import remember_late, remember_refused, require_finite, room_for
 from stages.paid.client import Client, FactsMissing, ModelFacts, RequestFailed, Response
@@ -211,7 +211,7 @@ class Buyer:
         more = {"units": counts.document()} if counts != held else {}
         if more and not self._warned_of_more:
             self._warned_of_more = True
-            say_aside(
+            print_to_stderr(
                 f"The service counted {counts.tokens:,} tokens where {held.tokens:,} were estimated; the ledger "
                 "counts the larger number. Check that api.tariff.tokens_per_value matches your contract."
             )
@@ -231,7 +231,7 @@ class Buyer:
                 objects, call = self.context.ledger.objects, (reservation.day, reservation.name)
                 failure.error = remember_late(objects, batch, self.context.api.timeout_sec, call)
         except PipelineError as error:  # the failure of the request is still raised
-            say_aside(error)
+            print_to_stderr(error)
 
     def _refused(self, one: Asked, failure: RequestFailed, refusal: str) -> ConfigurationError:
         """Remember a question that was refused alone. Returns the error for the user."""
@@ -239,7 +239,7 @@ class Buyer:
         try:
             remember_refused(self.context.ledger.objects, question, str(failure.error), refusal)
         except PipelineError as error:
-            say_aside(error)
+            print_to_stderr(error)
         return ConfigurationError(
             f"{question.place}: {failure.error} It is not asked again until `make release KEY={question.key}`."
         )
@@ -277,7 +277,7 @@ class Buyer:
             sentence = (
                 f"{len(begun)} locks stay open on the remote ({error}): the next run from this store releases them."
             )
-            say_aside(sentence)
+            print_to_stderr(sentence)
 
 
 def _locks_are_down(error: OSError) -> BudgetStop:

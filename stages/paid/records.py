@@ -19,7 +19,7 @@ import numpy as np
 
 from stages.forecasting.backend import Answer
 from stages.io.object_store import LocalStore
-from stages.io.terminal import say_aside
+from stages.io.terminal import print_to_stderr
 from stages.params.forecaster import COMMAND
 from stages.questions.question import Question
 from stages.tables.forecasts import PROGRAM
@@ -109,7 +109,7 @@ def decoded(key: str | None, content: bytes, what: str) -> Record | None:
         return checked(key, content)
     except (ValueError, TypeError) as error:
         damage = f"{what} {key} is damaged" if key else f"{what} is damaged"
-        say_aside(f"{damage} ({error}): it is not used, and counts as missing.")
+        print_to_stderr(f"{damage} ({error}): it is not used, and counts as missing.")
         return None
 
 

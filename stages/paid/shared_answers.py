@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from stages.errors import BudgetStop, ConfigurationError, PipelineError
 from stages.io.object_store import LocalStore, ObjectStore, StoreUnreachable, plain_words
-from stages.io.terminal import say_aside
+from stages.io.terminal import print_to_stderr
 from stages.paid.records import Dropped, Record, decoded, key_of, path_of, records_in
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class SharedAnswers:
                 objects.create(f"quarantine/{record.key}-{hashlib.sha256(there).hexdigest()[:12]}.json", there)
             if objects.swap(name, there, content):
                 if there not in self.dropped:
-                    say_aside(f"the remote's copy of {record.key} is mended.")
+                    print_to_stderr(f"the remote's copy of {record.key} is mended.")
                 return record
         raise StoreUnreachable(f"{name} can be neither written nor read there")
 
@@ -151,7 +151,7 @@ class SharedAnswers:
                 f"{failure}; api.remote_down is stop. Nothing is lost: run again when the remote answers, or set "
                 "api.remote_down to local."
             ) from error
-        say_aside(f"{failure}; {how}.")
+        print_to_stderr(f"{failure}; {how}.")
 
 
 INSIDE = "rescued"

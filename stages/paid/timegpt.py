@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from stages.engine.engine import require_driver
 from stages.errors import ConfigurationError
 from stages.forecasting.backend import Asked
-from stages.io.terminal import say_aside
+from stages.io.terminal import print_to_stderr
 from stages.paid.client import ModelFacts, Response, read_key, scrubbed, scrubbed_values, secrets_of
 from stages.paid.deadline import Deadline
 from stages.paid.failures import failure_of
@@ -176,7 +176,7 @@ class _ReservingClient(NixtlaClient):
         now = datetime.now(UTC)
         self.pause_sec = pause_sec(response.headers, now)
         if not self._warned_of_clock and (complaint := clock_complaint(response.headers, now)):
-            say_aside(complaint)
+            print_to_stderr(complaint)
             self._warned_of_clock = True
         response._content = _bounded(response)  # what `read` would keep; httpx offers no other way
         self.reply = response.content.decode("utf-8", "replace")  # whatever character set the service names

@@ -93,11 +93,11 @@ def comparison(record: Record, name: str, gate: Document) -> str:
         return f"needs {sign} {measure(threshold)}"
     value = abs(value - 0.5) if name == "coverage" else value
     shown = sign if _holds(round(value, 6), sign, threshold) else OPPOSITE[sign]
-    said = measure(value, threshold)
+    figure = measure(value, threshold)
     if name == "fdr" and not 0.001 <= value <= 0.999:
-        said = probability(value)
-    joint = f", needs {sign}" if said.startswith(("<", ">")) else f" {shown}"
-    text = f"{said}{joint} {measure(threshold)}"
+        figure = probability(value)
+    joint = f", needs {sign}" if figure.startswith(("<", ">")) else f" {shown}"
+    text = f"{figure}{joint} {measure(threshold)}"
     return text if gate["bound"] is None else f"{text}; {_sure(record.config['gates'], name, gate)}"
 
 

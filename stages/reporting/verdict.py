@@ -89,9 +89,9 @@ def _deciding(gates: Mapping[str, Any]) -> str:
     if gates["verdict"] == "PASS":
         return ""
     names = [name for name, gate in gates["gates"].items() if gate["required"] and gate["verdict"] == gates["verdict"]]
-    said = ", ".join(GATES[name] for name in names)
+    listed = ", ".join(GATES[name] for name in names)
     words = {gates["gates"][name]["words"] for name in names}
-    return f"{gates['verdict'].capitalize()}: {said}. {words.pop() if len(words) == 1 else ''}".strip()
+    return f"{gates['verdict'].capitalize()}: {listed}. {words.pop() if len(words) == 1 else ''}".strip()
 
 
 def _facts(record: Record) -> list[tuple[str, str]]:
@@ -185,10 +185,10 @@ def _good(record: Record) -> str:
     """The symbols that may trade, and those of them with too little evidence (`gates.inconclusive: warn`)."""
     trading, cells = record.oos["trading"], record.gates["cells"]
     unsure = [symbol for symbol in trading if symbol in cells and cells[symbol]["verdict"] == "INCONCLUSIVE"]
-    said = f"the forecasts of {shorten(trading)}"
+    subject = f"the forecasts of {shorten(trading)}"
     if unsure:
-        return f"{said} may trade, though too little is known of {shorten(unsure)} (gates.inconclusive: warn)"
-    return f"{said} are good enough to trade"
+        return f"{subject} may trade, though too little is known of {shorten(unsure)} (gates.inconclusive: warn)"
+    return f"{subject} are good enough to trade"
 
 
 def _none_may_trade(gates: Mapping[str, Any]) -> str:

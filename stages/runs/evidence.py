@@ -20,7 +20,7 @@ from stages.errors import ConfigurationError, shorten
 from stages.io.content import LOCK, content_hash
 from stages.io.dvc_command import run_dvc
 from stages.io.settings import PARAMS, parse_dvc_yaml, parse_yaml
-from stages.io.terminal import say_aside
+from stages.io.terminal import print_to_stderr
 from stages.io.workspace import cached
 
 
@@ -191,7 +191,7 @@ def require_evidence(*stages: str, params: Mapping[str, Any] | None = None) -> N
     if differences.complaint:
         raise ConfigurationError(f"{differences.complaint}: {differences.remedy}.")
     if differences.code:
-        say_aside(f"{differences.other_code}. `make run` makes it again.")
+        print_to_stderr(f"{differences.other_code}. `make run` makes it again.")
 
 
 def require_fetched(name: str, files: Iterable[Path], root: Path) -> None:

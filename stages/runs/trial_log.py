@@ -27,7 +27,7 @@ from stages.errors import PipelineError
 from stages.io.bucket_store import shared_store
 from stages.io.object_store import LocalStore, ObjectStore
 from stages.io.settings import PARAMS, read_document, read_params, sections_in
-from stages.io.terminal import say_aside
+from stages.io.terminal import print_to_stderr
 from stages.io.workspace import git, store_root
 from stages.params.api import ApiParams
 from stages.sessions.spans import ALL
@@ -198,4 +198,4 @@ def _decode(name: str, content: bytes) -> Entry | None:
 
 
 def _warn(sentence: str) -> None:
-    say_aside(f"{sentence.removesuffix('.')}.")
+    print_to_stderr(f"{sentence.removesuffix('.')}.")

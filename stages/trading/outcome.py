@@ -254,7 +254,7 @@ def _forecast(cells: Mapping[str, Document], whitelist: Sequence[str]) -> Judgem
 
 def _in_words(what: str, verdicts: Mapping[str, Verdict]) -> str:
     """How many there are and which do not pass, as in `Of 4 control forecasters, 1 FAIL: oracle`."""
-    found = {verdict: [name for name, said in verdicts.items() if said == verdict] for verdict in Verdict}
+    found = {verdict: [name for name, one in verdicts.items() if one == verdict] for verdict in Verdict}
     passing = found.pop(Verdict.PASS)
     if not verdicts:
         return "There is none to judge."

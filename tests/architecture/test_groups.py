@@ -5,6 +5,6 @@ import pytest
 pytestmark = pytest.mark.xdist_group("shared")
 
 
-def test_a_worker_knows_the_group_of_a_test_by_its_name(request: pytest.FixtureRequest, worker_id: str):
+def test_the_name_of_a_test_ends_with_its_group(request: pytest.FixtureRequest, worker_id: str):
     """`--dist loadgroup` spreads tests by what stands behind the @; with pytest 9.2 nothing did."""
     assert worker_id == "master" or request.node.nodeid.endswith("@shared")

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.architecture.dependencies import ROOT, load_dvc_yaml
 
 NAMES = list(load_dvc_yaml()["stages"])
@@ -42,6 +44,7 @@ for stage in users:  # each in a process of its own, so that none inherits what 
 """
 
 
+@pytest.mark.journey  # a process for each stage and command
 def test_a_stage_or_command_imports_no_costly_library_but_those_it_uses_in_every_run():
     used = USED | COMMANDS
     plain = [stage for stage in NAMES if stage not in used]

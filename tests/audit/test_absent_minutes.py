@@ -83,6 +83,7 @@ def test_a_minute_called_quiet_because_a_bar_follows_is_caught() -> None:
     assert "changed when the market was" in message
 
 
+@pytest.mark.journey  # a study of its own, replayed
 def test_a_length_of_quiet_learnt_from_the_whole_record_is_caught() -> None:
     """The longest run of absent minutes of all sessions, later ones included, says how long a price is carried."""
 
@@ -95,6 +96,7 @@ def test_a_length_of_quiet_learnt_from_the_whole_record_is_caught() -> None:
     assert "stage check_data, column " in caught(check=check)
 
 
+@pytest.mark.journey  # a study of its own, replayed
 def test_thin_by_the_evidence_of_later_sessions_is_caught() -> None:
     """Whether a symbol is thin is asked of the whole record: cut it, and the past is filled otherwise."""
 
@@ -122,6 +124,7 @@ def amid_the_pause(check: Callable, after: list[int]) -> list[str]:
     return [str(leak) for leak in leaks if leak is not None]
 
 
+@pytest.mark.journey  # a study of its own, replayed
 def test_whether_a_pause_goes_on_is_known_from_what_has_passed() -> None:
     assert amid_the_pause(HONEST.check, AROUND) == []
 

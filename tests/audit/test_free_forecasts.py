@@ -25,6 +25,7 @@ def test_the_weights_of_the_small_study_move():
     assert set(weights["model"]) == {"free:ewma_fhs", "free:persistence"}
 
 
+@pytest.mark.journey  # a study of its own, replayed
 def test_a_warm_up_stands_the_audit():
     """Histories of six sessions leave the fifth and the sixth to warm up, four after the first."""
     study = study_of(
@@ -66,6 +67,7 @@ def test_a_free_answer_that_looks_ten_minutes_ahead_is_caught():
 PROGRAM = {"command": ["python", "mine.py"], "files": ["mine.py"], "files_sha256": "0" * 64}
 
 
+@pytest.mark.journey  # a study of its own, replayed
 def test_the_answers_of_a_program_among_the_candidates_are_taken_by_key_and_it_is_never_run():
     """What it said, here persistence 3 bp higher, weighs in the mix and stays; a new question has a stand-in."""
     study = study_of(worth={"candidates": ["persistence", "command"]}, forecaster=PROGRAM)

@@ -36,6 +36,7 @@ def test_the_pipeline_passes_and_every_question_of_the_past_was_asked_again():
     assert len(passed[-1].keys) > 20
 
 
+@pytest.mark.journey  # a study of its own, replayed
 def test_a_share_near_the_highest_price_passes_too():
     """Half as much again is more than `quality.max_price`, and the gate would refuse the invented future."""
     dear = {
@@ -80,6 +81,7 @@ def test_a_future_without_any_question_of_the_longer_history_that_is_traded_has_
     assert set(asked.drop_nulls("key")["history_days"]) == {2}
 
 
+@pytest.mark.journey  # a study of its own, replayed
 def test_a_vendor_with_other_names_local_stamps_and_end_labels_passes_too():
     aliases, dialect = (
         {"t": "ts", "c": "close"},
@@ -97,6 +99,7 @@ def test_a_vendor_with_other_names_local_stamps_and_end_labels_passes_too():
     assert audited.base[0].rows.equals(unchanged().base[0].rows), "the same bars, told differently"
 
 
+@pytest.mark.journey  # a study of its own, replayed
 @pytest.mark.parametrize("early_min", [0, 60])
 def test_a_symbol_that_is_listed_later_has_no_bar_where_the_record_is_cut_before(early_min):
     """With the rows of the hour before its first open, or none."""
@@ -110,6 +113,7 @@ def test_a_symbol_that_is_listed_later_has_no_bar_where_the_record_is_cut_before
     assert [one.future for one in passed] == [*FUTURES] * 3
 
 
+@pytest.mark.journey  # a study of its own, replayed
 @pytest.mark.parametrize("zone", [None, "America/New_York"])
 def test_a_vendor_with_whole_stamps_and_columns_that_name_the_symbol_passes_too(zone):
     """Nanoseconds since 1970, in UTC or of the wall clock; volumes as whole numbers."""
@@ -127,7 +131,7 @@ def test_a_vendor_with_whole_stamps_and_columns_that_name_the_symbol_passes_too(
     assert audited.base[0].rows.equals(unchanged().base[0].rows), "the same bars, told differently"
 
 
-def test_bought_answers_are_taken_by_their_key_and_nobody_is_asked():
+def test_bought_answers_are_taken_by_their_key_without_a_request():
     bought = {"name": "timegpt", "model": "timegpt-x", "base_url": "https://nobody.invalid", "input_size": 1000,
               "model_horizon": 20}  # fmt: skip
     study = study_of(forecaster=bought)
@@ -170,6 +174,7 @@ def test_a_future_changes_no_row_that_was_known_and_all_that_were_not(future):
     assert other.events.equals(announced().filter(pl.col("announced_at") <= instant))
 
 
+@pytest.mark.journey  # a study of its own, replayed
 def test_all_at_once_holds_the_symbols_that_ask_nothing_and_where_others_decide_it_says_so(monkeypatch):
     """They decide about bars too. Of two symbols that lose a fifth in one minute, each alone asks other questions."""
     crash = pl.when(pl.col("ts") >= CALENDAR["open_utc"][7] + timedelta(minutes=10)).then(0.8).otherwise(1.0)

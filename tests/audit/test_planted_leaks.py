@@ -65,7 +65,8 @@ def test_a_feature_that_looks_ahead_is_caught(kind):
     assert AT.search(message)
 
 
-def test_a_canary_that_a_feature_sings_from_is_caught_and_one_that_nobody_touches_is_not():
+@pytest.mark.journey  # a study of its own, replayed
+def test_a_delivered_column_that_a_feature_uses_is_caught_and_an_unused_one_is_not():
     caged = Audited(HONEST, {symbol: canary(frame) for symbol, frame in delivered().items()})
     assert len(caged.passes(count=2)) == 2
 

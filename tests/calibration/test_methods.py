@@ -295,7 +295,7 @@ def test_only_outcomes_of_earlier_sessions_are_used_whatever_was_already_known_t
     assert (rows["last_outcome_used_utc"].dt.date() < rows["session"]).all()
 
 
-def test_the_closest_kin_with_enough_outcomes_corrects_and_without_any_a_row_stands_as_answered():
+def test_the_nearest_group_with_enough_outcomes_corrects_and_without_one_a_row_stays_as_answered():
     # Two symbols, four snapshots a day, 40 outcomes needed: pooled after 5 days, by symbol after 10, by cell after 40.
     rows = by_every_method(with_truth(45, symbols=("A", "B"), models=("asked",)), methods=("cqr",))
     first = rows.group_by("group_used").agg(pl.col("session").min(), pl.col("n_cal").min(), pl.col("calibrated").all())

@@ -73,6 +73,7 @@ def test_a_preset_of_comments_alone_stays_a_preset(project):
     assert project.params()["rules"]["k_sigma"] == 0.75
 
 
+@pytest.mark.journey  # a shell and several commits
 def test_the_proposed_commit_holds_a_new_and_a_moved_preset(project):
     (project.path / "dvc.lock").touch()
     (project.path / "conf/preset/mine.yaml").write_text("# @package _global_\n")
@@ -142,6 +143,7 @@ def test_an_experiment_that_ran_before_trials_were_counted_lowers_no_count(proje
     assert (params["sweep"]["prior_trials"], params["rules"]["k_sigma"]) == (7, 0.75)
 
 
+@pytest.mark.journey  # many presets or choices are composed
 def test_an_experiment_of_another_preset_lowers_no_count_of_its_own_study(project):
     project.apply_experiment("preset=smoke", "sweep.prior_trials=2")
     project.edit("conf/preset/smoke.yaml", "prior_trials: 0", "prior_trials: 7")
@@ -149,6 +151,7 @@ def test_an_experiment_of_another_preset_lowers_no_count_of_its_own_study(projec
     assert (project.params()["sweep"]["prior_trials"], project.params()["report"]["study"]) == (7, "smoke")
 
 
+@pytest.mark.journey  # many presets or choices are composed
 def test_studies_are_counted_by_source_and_model_under_every_name_of_a_study(project):
     project.apply_experiment("report.study=other", "worth.prior_studies=1", "sweep.prior_trials=1")
     project.edit("conf/worth/default.yaml", "prior_studies: 0", "prior_studies: 3")
@@ -158,7 +161,7 @@ def test_studies_are_counted_by_source_and_model_under_every_name_of_a_study(pro
     assert (params["worth"]["prior_studies"], params["sweep"]["prior_trials"]) == (3, 1)
 
 
-def test_a_sweep_that_proposes_nothing_is_told_with_its_reason(project):
+def test_a_sweep_that_proposes_nothing_is_reported_with_its_reason(project):
     propose(project, None, why="no combo trades")
     with pytest.raises(GateNotMet, match="no combo trades"):
         project.run("adopt")
@@ -177,7 +180,7 @@ def test_a_proposal_older_than_an_edit_of_conf_is_refused(project):
         project.run("adopt")
 
 
-def test_params_of_a_hand_are_refused_where_no_run_could_have_them(project):
+def test_hand_written_params_that_no_run_could_have_are_refused(project):
     whole = project.params()
     whole["sweep"].pop("prior_trials")
     Path("params.yaml").write_text(to_yaml(whole))
@@ -189,13 +192,17 @@ def test_params_of_a_hand_are_refused_where_no_run_could_have_them(project):
         project.run("adopt")
 
 
-@pytest.mark.parametrize("preset", ["report: none\n", "report:\n", "report: {\n"])
-def test_the_preset_of_another_study_is_looked_for_among_presets_that_are_odd(project, preset):
+@pytest.mark.parametrize(
+    "preset",
+    ["report: none\n", *(pytest.param(one, marks=pytest.mark.journey) for one in ("report:\n", "report: {\n"))],
+)
+def test_the_preset_of_another_study_is_found_beside_presets_with_an_odd_report_section(project, preset):
     project.apply_experiment("report.study=other")
     (project.path / "conf/preset/odd.yaml").write_text(preset)
     assert "report.study = other" in project.run("adopt")
 
 
+@pytest.mark.journey  # many presets or choices are composed
 @pytest.mark.parametrize(
     "mine",
     ["defaults: [smoke]\nrules: {s_stop: 2.0}\n", "report: {study: 'on ${source.name}'}\nrules: {s_stop: 2.0}\n"],
@@ -213,7 +220,7 @@ def test_an_experiment_becomes_the_preset_it_ran_with_and_changes_no_other(proje
     assert "rules: {s_stop: 2.0, k_sigma: 0.75}" in project.text("conf/preset/mine.yaml")
 
 
-def test_without_params_it_is_they_that_are_told_and_no_edit_of_conf(project):
+def test_missing_params_are_reported_before_an_edit_of_conf(project):
     propose(project, {"rules": {"k_sigma": 0.75}})
     Path("params.yaml").unlink()
     with pytest.raises(ConfigurationError, match=r"params\.yaml is missing, so nothing ran here: run `make run`"):
@@ -229,7 +236,7 @@ def test_the_proposal_of_the_calibration_tournament_is_adopted_by_name(project):
     assert "method: pid" in project.text("conf/calibration/cqr.yaml")
 
 
-def test_a_tournament_without_a_sound_method_is_told_with_its_reason(project):
+def test_a_tournament_without_a_sound_method_is_reported_with_its_reason(project):
     project.write_json(TOURNAMENT, {"method": None, "params": None, "why": "coverage FAILs with every one"})
     with pytest.raises(GateNotMet, match=r"calibration_proposal\.json proposes nothing: coverage FAILs"):
         project.run("adopt", "calibration")
@@ -254,7 +261,8 @@ def test_an_impossible_proposal_leaves_every_file_as_it_was(project):
     "overrides",
     [
         ["universe.whitelist=[STRONG]", "+rules.horizon_min_by_symbol.STRONG=5"],
-        ["preset=aapl_2024", "forecaster=ewma_fhs", "rules.k_sigma=1.0"],
+        # every preset and forecaster is composed
+        pytest.param(["preset=aapl_2024", "forecaster=ewma_fhs", "rules.k_sigma=1.0"], marks=pytest.mark.journey),
         ["gates=point", "gates.coverage_tol=0.03"],
         ["requests.snapshots_et=['10:30','14:45']", "rules.time_stop_et='15:30'"],  # in YAML 10:30 alone is 630
         ["report.study='worth \\${5}'"],
@@ -269,7 +277,8 @@ def test_an_applied_experiment_is_what_conf_says_afterwards(project, overrides):
     assert differences(compose(), wanted) == {}
 
 
-def test_an_experiment_of_an_earlier_commit_takes_nothing_back_unsaid(project):
+@pytest.mark.journey  # a walk over several commits
+def test_files_that_an_experiment_of_an_earlier_commit_sets_back_are_named_before_it_is_adopted(project):
     """`dvc exp apply` gives the workspace all files of the commit on which an experiment ran, also those gone since.
 
     A file of code that comes back would change what `dvc.lock` says of a stage.
@@ -307,7 +316,7 @@ def test_an_experiment_of_an_earlier_commit_takes_nothing_back_unsaid(project):
     assert "rules.s_stop = 2.0 (was: 1.0)" in project.run("adopt")
 
 
-def test_of_an_experiment_of_another_branch_nothing_is_said_to_be_committed_since_or_deleted(project):
+def test_files_that_an_experiment_of_another_branch_brought_are_named_before_it_is_adopted(project):
     main = project.git("rev-parse", "HEAD").strip()
     (project.path / "conf/preset/of_the_branch.yaml").write_text("# @package _global_\n")
     project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
@@ -338,6 +347,7 @@ def test_a_choice_is_kept_as_a_choice_and_not_written_over_another(project):
     assert project.git("status", "--porcelain", "conf/forecaster") == ""
 
 
+@pytest.mark.journey  # many presets or choices are composed
 def test_under_a_preset_a_choice_becomes_an_override_of_the_preset(project):
     project.run("use", "aapl_2024")
     project.apply_experiment("forecaster=ewma_fhs")
@@ -346,7 +356,7 @@ def test_under_a_preset_a_choice_becomes_an_override_of_the_preset(project):
     assert "- forecaster: seasonal" in project.text("conf/config.yaml")
 
 
-def test_an_experiment_goes_before_a_proposal(project):
+def test_an_applied_experiment_is_adopted_before_a_proposal(project):
     propose(project, {"rules": {"k_sigma": 0.75}})
     project.apply_experiment("rules.s_stop=2.0")
     project.run("adopt")
@@ -367,6 +377,7 @@ def test_what_a_preset_cannot_say_is_refused_and_taken_back(project):
     assert project.text("params.yaml") == experiment
 
 
+@pytest.mark.journey  # a walk over several commits
 def test_what_follows_another_key_goes_on_following_it(project):
     """`sweep.grid.history_days` and `rules.history_days` follow `requests.history_days`, unless told otherwise."""
     rules, sweep = project.text("conf/rules/default.yaml"), project.text("conf/sweep/default.yaml")
@@ -384,6 +395,7 @@ def test_what_follows_another_key_goes_on_following_it(project):
     assert "history_days: 30" in project.text("conf/rules/default.yaml")
 
 
+@pytest.mark.journey  # many presets or choices are composed
 def test_a_text_that_holds_another_key_goes_on_holding_it(project):
     project.edit("conf/report/default.yaml", "study: synthetic default", 'study: "on ${source.name}"')
     project.run("params")
@@ -394,7 +406,8 @@ def test_a_text_that_holds_another_key_goes_on_holding_it(project):
     assert "on ${source.name}" in project.text("conf/report/default.yaml")
 
 
-def test_many_symbols_more_are_a_change_of_the_standing_choice_and_make_no_other_nearer(project):
+@pytest.mark.journey  # many presets or choices are composed
+def test_many_added_symbols_change_the_active_choices_and_choose_no_other(project):
     """`source=gcs` differs from the artificial market in four keys, of which one is null for all of the market."""
     symbols = ["ON", "NO", "BRK.B", "BF-A", "E5"]
     entries = "{" + ",".join(f"{symbol}: 0.5" for symbol in symbols) + "}"

@@ -49,6 +49,7 @@ def test_a_study_buys_nothing_that_the_end_of_the_record_leaves_out_and_says_how
     assert "go on when the record holds more sessions (raise universe.last_session, then `make refresh`)." in said
 
 
+@pytest.mark.journey  # months of sessions, step by step
 def test_a_record_that_ends_where_the_holdout_begins_is_not_said_to_grow(project, steps, monkeypatch):
     """Longer, it holds no session more to search."""
     project.edit("conf/universe/synthetic.yaml", "2025-03-31", str(SESSIONS[49]))

@@ -89,14 +89,14 @@ def three(project, bucket: str) -> list[Partition]:
     return parts
 
 
-def test_first_they_are_only_named(project, three):
+def test_partitions_without_a_manifest_are_named_and_not_deleted(project, three):
     told = project.run("collect-partitions")
     assert three[2].uri in told
     assert "needed=2 garbage=1 deleted=0" in told
     assert there() == {part.uri for part in three}
 
 
-def test_then_only_what_no_manifest_names_is_deleted(project, three):
+def test_with_delete_only_partitions_without_a_manifest_are_deleted(project, three):
     assert "deleted=1" in project.run("collect-partitions", "--delete")
     assert there() == {three[0].uri, three[1].uri}
 
@@ -159,7 +159,7 @@ def test_what_a_run_in_progress_may_have_written_is_kept(project, three, monkeyp
     assert len(there()) == 3
 
 
-def test_what_others_keep_below_the_root_is_none_of_its_business(project, three):
+def test_foreign_files_below_the_root_are_left_alone(project, three):
     """A DVC remote, with the answers that were paid, may lie in the same folder."""
     others = [f"{ROOT}/dvc/forecasts/ab/{'0' * 32}.json", f"{ROOT}/dvc/files/md5/ab/{'c' * 30}", f"{ROOT}/bars.parquet"]
     for uri in others:
@@ -183,7 +183,7 @@ def test_nothing_is_garbage_while_a_recorded_manifest_is_out_of_reach(project, b
     assert len(there()) == 1
 
 
-def test_nothing_is_garbage_in_a_clone_that_lacks_earlier_commits(project, three):
+def test_in_a_shallow_clone_no_partition_is_deleted(project, three):
     project.commit()
     project.make_shallow()
     with pytest.raises(ConfigurationError, match=r"shallow clone.*`git fetch --unshallow`"):

@@ -99,7 +99,7 @@ def test_an_answer_that_is_not_what_its_name_promises_fails_the_store(clinic, ca
     assert "1 of 1 answers are damaged" in said
 
 
-def test_what_was_changed_after_the_run_fails_and_what_is_only_of_other_params_is_told(clinic, capsys):
+def test_what_was_changed_after_the_run_fails_and_what_is_only_of_other_params_is_reported(clinic, capsys):
     clinic.write_json("artifacts/evaluate/gates.json", {"verdict": "PASS"})
     record_run(clinic.path, {"rules": clinic.params()["rules"]})
     assert "1 outputs as dvc.lock lists them" in lines(clinic, capsys)[1]
@@ -123,7 +123,7 @@ def test_a_lock_of_dvc_that_a_kill_left_torn_is_named_with_its_remedy(clinic, ca
     assert f"`rm {clinic.path}/.dvc/tmp/rwlock`" in said
 
 
-def test_a_folder_of_dvc_that_everybody_may_write_fails(clinic, capsys, monkeypatch):
+def test_a_folder_of_dvc_that_every_user_may_write_fails_its_check(clinic, capsys, monkeypatch):
     (clinic.path / "open").mkdir(mode=0o777)
     (clinic.path / "open").chmod(0o777)
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(clinic.path / "open"))
@@ -142,7 +142,7 @@ def test_an_empty_lock_fails_with_the_way_back(clinic, capsys, made):
     assert "`git checkout HEAD -- dvc.lock`" in said
 
 
-def test_a_store_that_stayed_behind_is_told(clinic, capsys):
+def test_a_store_that_stayed_behind_is_reported(clinic, capsys):
     begun_store()
     store = clinic.path / ".dvc/cache/forecasts"
     store.rename(clinic.path / "elsewhere")
@@ -151,25 +151,25 @@ def test_a_store_that_stayed_behind_is_told(clinic, capsys):
     assert f"are no longer in {store};" in said
 
 
-def test_rescued_answers_are_told(clinic, capsys):
+def test_rescued_answers_are_reported(clinic, capsys):
     LocalStore(clinic.path / ".dvc/cache/forecasts").create("rescued/some.jsonl", b"{}")
     broken, said = failing(clinic, capsys)
     assert broken == set()
     assert "rescued/some.jsonl: `make verify` moves them into the store" in said
 
 
-def test_another_dvc_than_the_pinned_one_is_told(clinic, capsys):
+def test_another_dvc_than_the_pinned_one_is_reported(clinic, capsys):
     pins = (clinic.path / "requirements.txt").read_text()
     (clinic.path / "requirements.txt").write_text(pins.replace("dvc==", "dvc==9"))
     assert failing(clinic, capsys)[0] == {"dvc"}
 
 
-def test_a_remote_that_is_not_mounted_is_told(clinic, capsys):
+def test_a_remote_that_is_not_mounted_is_reported(clinic, capsys):
     team_remote(clinic, clinic.path / "gone/away/dvc")
     assert failing(clinic, capsys)[0] == {"remote"}
 
 
-def test_a_bucket_that_nobody_serves_is_told(clinic, capsys):
+def test_a_bucket_address_without_a_server_is_reported(clinic, capsys):
     team_remote(clinic, f"gs://{BUCKET}/dvc", f"endpointurl = http://127.0.0.1:{free_port()}")
     broken, said = failing(clinic, capsys)
     assert broken == {"remote"}

@@ -123,7 +123,7 @@ def test_a_run_with_these_params_is_read(market, workspace, monkeypatch):
 
 
 @pytest.mark.parametrize("warmup", [0, 3])
-def test_it_says_the_same_of_a_run_that_answered_all_sessions_as_where_nothing_ran(market, monkeypatch, warmup):
+def test_the_plan_is_the_same_after_a_run_that_answered_all_sessions_as_before_any_run(market, monkeypatch, warmup):
     """Of fourteen sessions the first six count, however many a run has answered since, sealed ones included."""
     for module in (evidence, free_days):
         monkeypatch.setattr(module, "SESSIONS", 6)
@@ -189,7 +189,7 @@ def test_without_two_free_forecasts_it_says_so_and_no_more(market, candidates):
     ]
 
 
-def test_money_is_told_where_a_price_is_stated(market, known):
+def test_money_is_reported_where_a_price_is_stated(market, known):
     """A session takes two calls at 0.5; so does each of the sessions until it is known."""
 
     def prices(**worth: Any) -> list[tuple[int, str]]:
@@ -263,6 +263,6 @@ def test_snapshots_and_symbols_are_named_by_how_little_days_differ_with_them(mar
     assert symbols == "Most evidence per symbol, by how much days vary with it alone: NULL (1.0 %), STRONG (1.0 %)."
 
 
-def test_a_single_symbol_is_ranked_with_nobody(market, known):
+def test_a_single_symbol_is_not_ranked(market, known):
     known[""] = found(by_symbol={"STRONG": 0.01})
     assert not [line for line in said(document(), market) if line.startswith("Most evidence")]

@@ -54,6 +54,7 @@ def test_every_variant_is_queued_under_the_name_of_what_differs_and_then_all_run
     ]
 
 
+@pytest.mark.journey  # many variants are composed
 def test_no_variant_takes_the_name_of_another_in_its_file_and_all_names_fit_a_file(queued):
     sessions = [",".join(f"'2024-{month:02d}-{day:02d}'" for day in range(1, 29)) for month in (1, 2)]
     for text in (
@@ -117,19 +118,19 @@ def test_nothing_is_queued_when_one_variant_cannot_be_composed(queued, wrong):
 
 
 @pytest.mark.parametrize("wrong", ["", "# none\n", "rules.k_sigma=0.75", "-S rules.k_sigma=0.75\n-S"])
-def test_a_file_or_a_line_that_sets_nothing_is_told_and_nothing_is_queued(queued, wrong):
+def test_a_file_or_a_line_that_sets_nothing_is_reported_and_nothing_is_queued(queued, wrong):
     with pytest.raises(ConfigurationError, match=r"write .*-S"):
         queued(wrong)
 
 
-def test_a_file_that_is_not_utf_8_is_told_and_a_mark_of_utf_8_is_no_word(queued, project):
+def test_a_file_that_is_not_utf_8_is_reported_and_a_mark_of_utf_8_is_no_word(queued, project):
     assert len(queued("\ufeff-S rules.k_sigma=0.5,0.75")) == 3
     (project.path / "conf/sweeps/latin.txt").write_bytes("# für\n-S rules.k_sigma=0.5".encode("latin-1"))
     with pytest.raises(ConfigurationError, match=r"latin\.txt cannot be read .*: save it as UTF-8"):
         experiments.experiments("latin")
 
 
-def test_a_file_that_is_not_there_is_told_with_those_that_are(project):
+def test_a_file_that_is_not_there_is_reported_with_those_that_are(project):
     with pytest.raises(ConfigurationError, match=r"no conf/sweeps/nope.txt: conf/sweeps/ offers \['k_sigma'\]"):
         experiments.experiments("nope")
 

@@ -27,7 +27,7 @@ def facts(text):
     return document["input_size"], document["model_horizon"]
 
 
-def test_for_a_choice_that_does_not_stand_they_go_into_its_file_once(project, service):
+def test_facts_for_an_inactive_choice_go_into_its_file_once(project, service):
     before = project.text("params.yaml")
     told = project.run("learn-model", "api=online")
     assert "timegpt-2.1 has forecaster.input_size: 500, forecaster.model_horizon: 20" in told
@@ -40,7 +40,7 @@ def test_for_a_choice_that_does_not_stand_they_go_into_its_file_once(project, se
     assert service.requests == {"model_params": 1}
 
 
-def test_for_a_standing_choice_they_go_into_params_too(project, service):
+def test_facts_for_the_active_choice_go_into_params_too(project, service):
     project.edit("conf/config.yaml", "forecaster: seasonal", "forecaster: timegpt")
     project.edit("conf/config.yaml", "api: offline", "api: online")
     project.run("learn-model")

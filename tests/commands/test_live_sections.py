@@ -44,7 +44,7 @@ def test_a_variant_that_was_tried_twice_is_counted_once_and_studies_are_counted_
     assert "`make null`" in section.sentences[-1]
 
 
-def test_what_luck_passes_stands_with_its_interval():
+def test_the_share_that_luck_passes_is_shown_with_its_interval():
     rate = {"passed": 1, "n": 20, "share": 0.05, "ci": [0.001265, 0.248733]}
     found = {null: dict.fromkeys(("forecast", "trading", "verdict"), rate) for null in ("dates", "markets")}
     (table,) = trials([], HERE, found).grids

@@ -50,7 +50,7 @@ def test_a_machine_that_has_everything_installs_by_hashes_and_says_what_it_does(
     assert said[-1] == "python -m stages demo"
 
 
-def test_a_folder_without_git_is_told_before_anything_is_made(machine, tmp_path):
+def test_a_folder_without_git_is_reported_before_anything_is_made(machine, tmp_path):
     (tmp_path / ".git").rmdir()
     code, [said] = machine()
     assert code == 2
@@ -59,20 +59,20 @@ def test_a_folder_without_git_is_told_before_anything_is_made(machine, tmp_path)
     assert not (tmp_path / ".venv").exists()
 
 
-def test_a_python_that_is_too_old_is_told_with_how_to_name_another(machine, tmp_path):
+def test_a_python_that_is_too_old_is_reported_with_how_to_name_another(machine, tmp_path):
     code, [said] = machine(OLD="1")
     assert (code, said) == (2, "error Python 3.11 or newer is needed: name one, as in make run PYTHON=python3.12")
     assert not (tmp_path / ".venv").exists()
 
 
-def test_without_a_network_it_is_told_where_packages_may_come_from(machine):
+def test_without_a_network_it_is_reported_where_packages_may_come_from(machine):
     code, [_, said] = machine(NETWORK="0")
     assert code == 2
     assert said.startswith("error packages could not be fetched")
     assert "PIP_INDEX_URL and UV_INDEX_URL" in said
 
 
-def test_a_cache_that_cannot_be_written_is_told_and_done_without(machine):
+def test_a_cache_that_cannot_be_written_is_reported_and_done_without(machine):
     code, said = machine(CACHE="/proc/nowhere")
     assert code == 0
     assert said[1] == (

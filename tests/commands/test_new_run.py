@@ -39,7 +39,7 @@ def test_symbols_share_their_calls(project):
     assert "at most 496 questions in 248 calls" in told
 
 
-def test_a_span_that_no_gate_could_judge_is_told_before_anything_is_bought(project):
+def test_a_span_that_no_gate_could_judge_is_reported_before_anything_is_bought(project):
     long = ("--history", "40", "--holdout", "30")
     told = project.run("new-run", "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, *long)
     assert "0 to search" in told
@@ -47,7 +47,7 @@ def test_a_span_that_no_gate_could_judge_is_told_before_anything_is_bought(proje
 
 
 @pytest.mark.parametrize(("holdout", "told"), [("19", True), ("20", False)])
-def test_a_holdout_that_no_gate_could_judge_is_told_before_it_is_sealed(project, holdout, told):
+def test_a_holdout_that_no_gate_could_judge_is_reported_before_it_is_sealed(project, holdout, told):
     """A Sharpe ratio needs 20 sessions, so that the remedy for too few days to judge is not a smaller holdout."""
     sizes = ("--history", "4", "--holdout", holdout)
     lines = project.run("new-run", "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, *sizes)
@@ -119,7 +119,7 @@ def test_days_without_a_session_are_no_span_whatever_their_clock(project):
         project.run("new-run", "mine", "--uri", "AAPL.parquet")
 
 
-def test_bars_of_five_minutes_are_told_as_such(project):
+def test_bars_of_five_minutes_are_reported_as_such(project):
     every_fifth = vendors.BARS["AAPL"].filter(pl.col("ts").dt.minute() % 5 == 0)
     every_fifth.write_parquet(project.path / "AAPL.parquet")
     with pytest.raises(DataContractError, match="are 5 minutes apart"):
@@ -162,7 +162,7 @@ def test_end_labels_are_proposed_as_such(project):
     assert made["universe"]["symbols"] == ["AAPL", "MSFT"]
 
 
-def test_scattered_minutes_without_a_bar_are_told_with_what_to_state(project):
+def test_scattered_minutes_without_a_bar_are_reported_with_what_to_state(project):
     bars = vendors.BARS["AAPL"]
     traded = np.random.default_rng(1).random(bars.height) > 0.07
     for name, rows in (("THIN", bars.filter(pl.Series(traded))), ("FULL", bars)):

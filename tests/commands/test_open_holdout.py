@@ -47,6 +47,7 @@ def test_the_first_opening_says_that_there_was_none_before(project):
     assert "before this one: 0. Strategies: none" in project.run("open-holdout")
 
 
+@pytest.mark.journey  # many openings, each committed
 def test_earlier_openings_are_named_with_their_commits_also_from_experiments_and_when_taken_back(project):
     first = judge(project)
     project.run("open-holdout")
@@ -78,6 +79,7 @@ def test_an_opening_of_a_colleague_that_only_the_shared_log_holds_is_named(proje
     assert "before this one: 1. Strategies: s00000000abc (trial log)" in said
 
 
+@pytest.mark.journey  # many openings, each committed
 def test_an_opening_on_a_branch_that_took_it_back_before_it_was_merged_counts(project):
     first = judge(project)
     project.git("checkout", "-q", "-b", "aside")
@@ -108,6 +110,7 @@ def test_a_clone_that_lacks_earlier_commits_counts_no_openings_and_no_trials(pro
         project.run(command)
 
 
+@pytest.mark.journey  # many openings, each committed
 def test_openings_of_another_source_do_not_count(project):
     judge(project)
     project.run("open-holdout")
@@ -151,6 +154,7 @@ def cut_months(project) -> str:
     return judge(project, held=MONTHS)
 
 
+@pytest.mark.journey  # many openings, each committed
 def test_months_are_opened_one_by_one_each_on_the_record(project):
     name = cut_months(project)
 
@@ -168,6 +172,7 @@ def test_months_are_opened_one_by_one_each_on_the_record(project):
     assert openings_of("synthetic") == both
 
 
+@pytest.mark.journey  # many openings, each committed
 def test_without_a_month_everything_is_opened_and_then_every_month_is_open_already(project):
     name = cut_months(project)
     project.run("open-holdout", "--month", "2025-02")
@@ -176,6 +181,7 @@ def test_without_a_month_everything_is_opened_and_then_every_month_is_open_alrea
     assert "already" in project.run("open-holdout", "--month", "2025-03")
 
 
+@pytest.mark.journey  # many openings, each committed
 def test_a_month_that_the_record_has_left_behind_is_taken_out(project):
     cut_months(project)
     project.run("open-holdout", "--month", "2025-02")
@@ -184,6 +190,7 @@ def test_a_month_that_the_record_has_left_behind_is_taken_out(project):
     assert project.params()["split"]["open_holdout"] == {"2025-03": name}
 
 
+@pytest.mark.journey  # many openings, each committed
 def test_months_may_be_opened_in_a_standing_preset_too(project):
     project.edit("conf/config.yaml", "- preset: none", "- preset: smoke")
     project.edit("conf/preset/smoke.yaml", "holdout_sessions: 1", "holdout_sessions: null\n  holdout_months: 1")

@@ -22,7 +22,7 @@ def test_a_run_older_than_a_key_of_the_report_is_shown_as_today(project):
     assert {name: found[name] for name in ("rules", "gates")} == {name: today[name] for name in ("rules", "gates")}
 
 
-def test_what_is_told_beside_a_run_of_the_past_asks_for_no_key_that_came_later(project):
+def test_what_is_reported_beside_a_run_of_the_past_asks_for_no_key_that_came_later(project):
     config = {"source": {"name": "mine"}, "report": {"study": "the first one"}}
     told = panels(SimpleNamespace(config=config, oos={"strategy_id": "s0"}))
     assert [section.id for section in told] == ["spend", "trials", "openings", "revisions"]

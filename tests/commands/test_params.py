@@ -27,7 +27,7 @@ def test_differences_name_each_key_with_both_values():
     }
 
 
-def test_values_are_told_as_yaml_writes_them_and_of_a_whole_section_only_its_size():
+def test_values_are_reported_as_yaml_writes_them_and_of_a_whole_section_only_its_size():
     assert describe({("rules",): (None, {"k_sigma": 0.5, "s_stop": 1.0})}, "then") == "rules = null (then: 2 keys)"
     assert describe({("a", "b"): (True, {"c": 1}), ("d",): (1, "x")}) == "a.b = true (conf: 1 key), d = 1 (conf: x)"
 
@@ -124,7 +124,7 @@ TORN = {"torn": b"rules: [", "Latin-1": "study: Z\xfcrich".encode("latin-1"), "a
 
 
 @pytest.mark.parametrize("what", TORN)
-def test_a_params_yaml_that_cannot_be_read_is_told_so_and_written_again(project, what):
+def test_a_params_yaml_that_cannot_be_read_is_reported_so_and_written_again(project, what):
     (project.path / "params.yaml").write_bytes(TORN[what])
     with pytest.raises(ConfigurationError, match="run `make params` to write it"):
         project.run("params", "--check")
@@ -140,13 +140,13 @@ CONF_TRICKS = {
 
 
 @pytest.mark.parametrize("what", CONF_TRICKS)
-def test_a_file_of_conf_that_cannot_be_read_is_told_so(project, what):
+def test_a_file_of_conf_that_cannot_be_read_is_reported_so(project, what):
     (project.path / "conf/rules/default.yaml").write_bytes(CONF_TRICKS[what])
     with pytest.raises(ConfigurationError):
         project.run("params", "--check")
 
 
-def test_what_lies_in_artifacts_of_other_params_is_told_when_they_are_composed(project):
+def test_what_lies_in_artifacts_of_other_params_is_reported_when_they_are_composed(project):
     project.write_json("artifacts/evaluate/gates.json", {})
     record_run(project.path, {"rules": project.params()["rules"] | {"s_stop": 1.5}})
     assert "rules.s_stop = 1.0 (artifacts: 1.5). Next: `make run`" in project.run("params")
@@ -154,7 +154,7 @@ def test_what_lies_in_artifacts_of_other_params_is_told_when_they_are_composed(p
     assert project.run("params") == ""
 
 
-def test_an_empty_lock_stops_a_run_before_dvc_stumbles_over_it(project):
+def test_an_empty_lock_stops_a_run_before_dvc_reads_it(project):
     project.write_json("conf/manifests/synthetic.json", {"source": "synthetic", "files": []})
     (project.path / "dvc.lock").write_text("")
     with pytest.raises(ConfigurationError, match="is empty, incomplete or in the middle of"):

@@ -30,6 +30,7 @@ RUNS = {
 }
 
 
+@pytest.mark.journey  # the drawing library is made anew
 def test_the_committed_library_and_page_are_those_that_make_plots_page_writes():
     script = vega()
     assert (ROOT / SCRIPT).read_text(encoding="utf-8") == script, "run `make plots-page`"
@@ -55,6 +56,7 @@ def page(tmp_path_factory) -> Path:
     return path / "artifacts/plots/index.html"
 
 
+@pytest.mark.journey  # `dvc plots` of two runs
 def test_every_picture_shows_both_runs(page):
     _, *pictures = page.read_text(encoding="utf-8").split("var spec = ")
     assert len(pictures) == len(PLOTS) == 3
@@ -75,6 +77,7 @@ def drawn(spec: dict) -> str:
     return vl_convert.vegalite_to_svg(spec, vl_version="6.4")
 
 
+@pytest.mark.journey  # `dvc plots` of two runs
 def test_only_what_differs_between_the_runs_is_drawn(page):
     """Calibration `aci` is alike in both runs, `cqr` is not."""
     spec = spec_of(page, "level")
@@ -85,6 +88,7 @@ def test_only_what_differs_between_the_runs_is_drawn(page):
     assert "the same in all runs" not in svg
 
 
+@pytest.mark.journey  # `dvc plots` of two runs
 def test_a_picture_of_equal_runs_says_so_and_draws_no_curve_and_one_run_alone_is_drawn(page):
     spec = spec_of(page, "equity_bp")
     equal = [row | {"equity_bp": "3", "drawdown_bp": "0"} for row in spec["data"]["values"]]
@@ -96,6 +100,7 @@ def test_a_picture_of_equal_runs_says_so_and_draws_no_curve_and_one_run_alone_is
     assert alone.count(CURVE) == 2, "equity and drawdown"
 
 
+@pytest.mark.journey  # `dvc plots` of two runs
 def test_an_editor_reads_the_same_pictures_as_data(page):
     """What the DVC extension of VS Code runs; a broken template or data file would stand under errors."""
     told = subprocess.run(

@@ -28,7 +28,7 @@ def test_the_first_step_of_every_run_gives_dvc_a_folder_and_removes_what_killed_
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_torn_lock_is_told_before_dvc_meets_it(project, step):
+def test_a_torn_lock_is_reported_before_dvc_reads_it(project, step):
     (project.path / "dvc.lock").touch()
     with pytest.raises(ConfigurationError, match=r"dvc\.lock is empty, .*: `git checkout HEAD -- dvc\.lock`, then"):
         asked(project, step)
@@ -39,7 +39,7 @@ def test_a_torn_lock_is_told_before_dvc_meets_it(project, step):
         asked(project, step)
 
 
-def test_a_configuration_of_dvc_that_is_no_text_is_told(project):
+def test_a_configuration_of_dvc_that_is_no_text_is_reported(project):
     (project.path / ".dvc/config.local").write_bytes(b"\xff\n")
     with pytest.raises(ConfigurationError, match=r"cannot be read .*: correct \.dvc/config, or \.dvc/config\.local\."):
         project.run("prepare")

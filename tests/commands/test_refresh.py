@@ -74,7 +74,7 @@ def test_a_revision_stops_the_run_until_refresh_has_told_what_changed(
 
 
 @pytest.mark.journey  # five processes
-def test_a_revision_of_a_file_of_many_symbols_is_told_symbol_by_symbol(tmp_path: Path) -> None:
+def test_a_revision_of_a_file_of_many_symbols_is_reported_symbol_by_symbol(tmp_path: Path) -> None:
     """As epoch integers in a CSV of every symbol: what was fetched of each is compared with what now lies there."""
     study = StudyFolder.at(tmp_path / "desk")
     flat = {"uri_template": "bars/{yyyy}-{mm}.csv", "aliases": {"t": "ts", "who": "symbol"}, "unit": "s"}
@@ -100,7 +100,7 @@ def test_a_revision_of_a_file_of_many_symbols_is_told_symbol_by_symbol(tmp_path:
     assert "revised: 2024-09 STRONG: 0 bars changed" in told
 
 
-def test_a_symbol_whose_rows_left_a_file_of_many_or_came_to_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_symbol_whose_rows_left_a_file_of_many_or_came_to_it_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what is in the new file was told. Nothing is known of OLD, and NONE was and is in no file."""
     day = "2024-09-24"
     file = {"uri": f"{day}.csv", "symbol": None, "month": day[:7], "day": day, "size": 9, "md5": "0"}
@@ -121,6 +121,7 @@ def test_a_symbol_whose_rows_left_a_file_of_many_or_came_to_it_is_told(monkeypat
     ]
 
 
+@pytest.mark.journey  # a listing written twice
 def test_files_that_came_and_went_are_named_by_month_and_what_cannot_be_priced_says_why(study: StudyFolder) -> None:
     (study.path / "bars/STRONG_2024-10.parquet").rename(study.path / "bars/STRONG_2024-11.parquet")
     done = study.run("refresh")

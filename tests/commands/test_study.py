@@ -83,7 +83,7 @@ def test_the_default_study_has_no_problem_and_every_section_its_model(default):
         ({"split.holdout_from": "2025-02-03"}, "split.holdout_sessions = 30 and split.holdout_from = 2025-02-03"),
     ],
 )
-def test_a_rule_between_sections_is_told_with_its_values(default, changes, said):
+def test_a_rule_between_sections_is_reported_with_its_values(default, changes, said):
     found = problems(changed(default, changes))
     assert any(said in sentence for sentence in found), found
 
@@ -210,21 +210,21 @@ def test_a_holdout_may_begin_behind_the_record(default):
     assert problems(ahead) == []
 
 
-def test_all_problems_are_told_at_once(default):
+def test_all_problems_are_reported_at_once(default):
     broken = changed(default, {"rules.horizon_min": 7, "rules.history_days": 10})
     with pytest.raises(ConfigurationError, match=r"(?s)horizon_min.*history_days"):
         Study.parse(broken)
 
 
-def test_unsound_sections_are_told_before_rules_between_them(default):
+def test_unsound_sections_are_reported_before_rules_between_them(default):
     found = problems(changed(default, {"rules.k_sigma": -1, "rules.history_days": 10}))
     assert len(found) == 1
     assert "rules.k_sigma = -1" in found[0]
 
 
-def test_a_section_that_nobody_reads_is_told(default):
+def test_an_unknown_section_is_reported(default):
     assert problems(default | {"extra": {}}) == ["extra is not a known section: remove it from conf/."]
 
 
-def test_a_missing_section_is_told(default):
+def test_a_missing_section_is_reported(default):
     assert "no section 'costs'" in problems({name: value for name, value in default.items() if name != "costs"})[0]

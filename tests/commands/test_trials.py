@@ -146,6 +146,7 @@ def test_variants_outside_the_grid_are_written_as_prior_trials_and_the_grid_itse
     assert "already say so" in project.run("trials")
 
 
+@pytest.mark.journey  # a grid is logged and counted twice
 def test_a_count_is_lowered_by_a_grid_that_holds_what_was_counted_and_not_where_the_log_may_lack_entries(project):
     project.edit("conf/sweep/default.yaml", "prior_trials: 0", "prior_trials: 3")
     project.run("params")
@@ -179,6 +180,7 @@ def test_other_studies_of_worth_are_written_as_prior_studies_and_never_forgotten
     assert project.params()["worth"]["prior_studies"] == 2
 
 
+@pytest.mark.journey  # a grid is logged and counted twice
 def test_the_variance_of_all_scores_is_written_and_never_lowered(project):
     recorded_run(project, ["a", "b", "c"], "a")  # scores 0, 1 and 2
     assert "is 1.\n" in project.run("trials")
@@ -285,7 +287,7 @@ def state_opening(project, strategy: str) -> None:
     project.git("commit", "-qam", strategy)
 
 
-def test_tables_that_are_gone_are_told(project):
+def test_tables_that_are_gone_are_reported(project):
     digests = recorded_run(project, ["a"], "b")
     gone = digests[RANKING]
     (project.path / ".dvc/cache/files/md5" / gone[:2] / gone[2:]).unlink()
@@ -357,13 +359,13 @@ def test_the_log_is_shown_before_an_applied_experiment_stops_the_count(project, 
     assert "variants ever evaluated" in project.say()
 
 
-def test_an_opening_that_nobody_committed_is_named_by_the_next_one(project):
+def test_an_uncommitted_opening_is_named_by_the_next_one(project):
     log_opening("s00000000abc")
     judge(project)
     assert "before this one: 1. Strategies: s00000000abc (trial log)" in project.run("open-holdout")
 
 
-def test_a_month_that_nobody_committed_is_named_with_its_month(project):
+def test_an_uncommitted_opening_of_a_month_is_named_with_its_month(project):
     log_opening("s00000000abc", "2025-02")
     log_opening("s00000000abc", "2025-03")
     judge(project)

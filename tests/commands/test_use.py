@@ -64,7 +64,7 @@ def test_an_applied_experiment_is_not_thrown_away_by_a_change_of_market(project)
         ("", "names no preset"),
     ],
 )
-def test_a_config_that_cannot_be_read_is_told(project, text, said):
+def test_a_config_that_cannot_be_read_is_reported(project, text, said):
     project.run("params")
     (project.path / "conf/config.yaml").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(ConfigurationError, match=rf"conf/config\.yaml {said}"):

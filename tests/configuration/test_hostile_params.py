@@ -134,7 +134,7 @@ def test_no_symbol_has_the_name_of_all_symbols_together(study, key):
         parse(MODELS["universe"], {"universe": study["universe"] | {key: ["STRONG", "WEAK", "NULL", "PORTFOLIO"]}})
 
 
-def test_sections_that_are_absent_and_the_remedy_are_told_once():
+def test_sections_that_are_absent_and_the_remedy_are_reported_once():
     document = {name: section for name, section in compose().items() if name not in {"costs", "report"}}
     document["rules"]["k_sigma"], document["split"]["embargo_sessions"] = "abc", -1
     with pytest.raises(ConfigurationError) as refused:
@@ -147,7 +147,7 @@ def test_sections_that_are_absent_and_the_remedy_are_told_once():
     )
 
 
-def test_a_key_that_is_absent_is_told_as_that(study):
+def test_a_key_that_is_absent_is_reported_as_that(study):
     """As after an update that brought a key, before `make params`."""
     rules = {name: value for name, value in study["rules"].items() if name != "k_sigma"}
     with pytest.raises(ConfigurationError, match=r"^rules\.k_sigma is not stated\. Change it in conf/"):

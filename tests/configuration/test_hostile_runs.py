@@ -115,5 +115,5 @@ def test_a_study_full_of_hostile_values_runs_or_stops_with_a_sentence(study, tmp
     assert outcome(tmp_path, hostile) == code
 
 
-def test_a_study_in_which_nobody_may_trade_runs(study, tmp_path):
+def test_a_study_in_which_no_symbol_may_trade_runs(study, tmp_path):
     assert outcome(tmp_path, study | {"universe": study["universe"] | {"whitelist": []}}) == 0

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGTERM
 
+import pytest
 import yaml
 
 from stages.commands import command_line
@@ -180,6 +181,7 @@ def test_help_fits_a_screen():
     assert max(map(len, told)) <= 80
 
 
+@pytest.mark.journey  # a start of DVC
 def test_the_picture_of_the_graph_is_the_one_that_dvc_draws():
     dvc = Path(sys.executable).parent / "dvc"
     drawn = subprocess.run([dvc, "dag", "--md"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()

@@ -88,14 +88,14 @@ def test_the_base_install_says_how_to_get_dask(monkeypatch: pytest.MonkeyPatch):
         engine.run(work.squared_where, NUMBERS, "squaring")
 
 
-def test_a_scheduler_that_is_not_there_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch):
+def test_a_scheduler_that_is_not_there_is_reported_in_a_sentence(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ENGINE", "dask://127.0.0.1:1")
     monkeypatch.setattr(cluster_engine, "CONNECT_SEC", 0.5)
     with pytest.raises(ConfigurationError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1: start one"):
         engine.run(work.squared_where, NUMBERS, "squaring")
 
 
-def test_a_cluster_without_workers_or_with_one_of_other_code_is_told_in_a_sentence(
+def test_a_cluster_without_workers_or_with_one_of_other_code_is_reported_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     shutil.copytree(ROOT / "stages", tmp_path / "later/stages", ignore=shutil.ignore_patterns("__pycache__"))

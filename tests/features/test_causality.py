@@ -1,6 +1,7 @@
 """No feature knows the future: compared bit by bit, never with a tolerance."""
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -44,6 +45,7 @@ def test_scrambling_everything_after_an_instant_leaves_every_earlier_row_bit_equ
         assert not frame[row:].equals(changed[symbol][row:]), "the scramble must be seen from its instant on"
 
 
+@pytest.mark.journey  # a record cut at many instants
 @given(SEEDS, INSTANTS)
 @settings(max_examples=6, deadline=None)
 def test_cutting_the_bars_off_is_the_same_as_cutting_the_features_off(seed, row):

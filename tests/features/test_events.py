@@ -53,7 +53,7 @@ def test_an_event_that_is_announced_at_the_instant_of_another_is_not_yet_the_nex
     assert left[:6] == [2, 1, 0, 1, 0, None]
 
 
-def test_an_event_of_everybody_concerns_every_symbol_and_one_of_a_symbol_only_that():
+def test_an_event_of_all_concerns_every_symbol_and_one_of_a_symbol_only_that():
     frames = built((monday(5), "*", monday(-1)), (monday(3, days=1), "B", monday(-1)), symbols=("A", "B"))
 
     assert columns(frames["A"])[0] == [1] * 6 + [0] * 6

@@ -162,7 +162,9 @@ def test_what_came_before_a_fault_is_kept_and_not_downloaded_again(bucket: str, 
     assert came.items() <= after.items()
 
 
-def test_who_may_write_a_shared_cache_may_keep_files_there_after_another_user_did(bucket: str, workspace: Path) -> None:
+def test_a_user_who_may_write_a_shared_cache_may_keep_files_there_after_another_user(
+    bucket: str, workspace: Path
+) -> None:
     cache = workspace / ".dvc/cache"
     cache.mkdir()
     cache.chmod(0o2775)
@@ -298,7 +300,7 @@ def test_a_missing_bucket_is_named(bucket: str) -> None:
     ],
     indirect=["refusing"],
 )
-def test_who_is_not_let_in_is_told_why_and_what_to_do(
+def test_a_refused_login_is_reported_with_its_reason_and_remedy(
     refusing: str, words: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     speak_to(refusing, monkeypatch)
@@ -313,7 +315,7 @@ def revoked_key(refusing: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("refusing", [Refusing], indirect=True)
-def test_a_key_that_was_revoked_is_told_as_such(
+def test_a_key_that_was_revoked_is_reported_as_such(
     refusing: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client would try such a key for half a minute, and then call it a bucket that does not answer."""
@@ -322,7 +324,7 @@ def test_a_key_that_was_revoked_is_told_as_such(
 
 
 @pytest.mark.parametrize("refusing", [ObjectsOnly], indirect=True)
-def test_who_may_read_objects_needs_no_right_to_list_their_bucket(
+def test_reading_objects_needs_no_right_to_list_the_bucket(
     refusing: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     speak_to(refusing, monkeypatch)
@@ -333,7 +335,7 @@ def test_who_may_read_objects_needs_no_right_to_list_their_bucket(
 
 
 @pytest.mark.parametrize("refusing", [ObjectsListed], indirect=True)
-def test_who_may_use_objects_needs_no_right_to_look_at_their_bucket(
+def test_using_objects_needs_no_right_to_look_at_the_bucket(
     refusing: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     speak_to(refusing, monkeypatch)
@@ -353,12 +355,12 @@ def test_a_login_that_waits_is_given_up_within_seconds(
     assert "the login to bucket 'team' did not succeed within 0.3 s" in complaint()
 
 
-def test_a_dead_endpoint_is_told_within_seconds(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_endpoint_is_reported_within_seconds(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     speak_to(f"http://127.0.0.1:{free_port()}", monkeypatch)
     assert "does not answer" in complaint()
 
 
-def test_an_endpoint_that_says_nothing_is_told_within_seconds(
+def test_an_endpoint_that_says_nothing_is_reported_within_seconds(
     silent: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     speak_to(silent, monkeypatch)
@@ -366,7 +368,7 @@ def test_an_endpoint_that_says_nothing_is_told_within_seconds(
     assert "does not answer" in complaint()
 
 
-def test_broken_credentials_are_told_as_such(bucket: str, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_credentials_are_reported_as_such(bucket: str, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     speak_to(bucket, monkeypatch, token={"type": "authorized_user"})
     assert "credentials" in complaint()
 

@@ -36,7 +36,7 @@ def fetched() -> pl.DataFrame:
     return fetch_bars("AAPL", find_files(TEMPLATE, "AAPL"), source(uri_template=TEMPLATE), pl.DataFrame())[0]
 
 
-@pytest.mark.parametrize("choice", ["loop", "local:1"])
+@pytest.mark.parametrize("choice", ["loop", pytest.param("local:1", marks=pytest.mark.journey)])  # a pool is started
 def test_whatever_happens_to_a_file_names_its_symbol_and_month(home: Path, choice: str, monkeypatch) -> None:
     """A problem in its sentence, a bug in a note; also from the process that met it."""
     monkeypatch.setenv("ENGINE", choice)
@@ -120,7 +120,7 @@ def test_a_file_that_is_gone_and_an_empty_one_are_named(home: Path) -> None:
         read_files(listed)
 
 
-def test_a_reader_that_gives_up_half_way_leaves_no_threads_that_somebody_would_have_to_wait_for(home: Path) -> None:
+def test_a_reader_that_stops_half_way_leaves_no_threads_running(home: Path) -> None:
     """Who cleans up after it may be a thread that is being started, and two that wait for each other wait for ever."""
     before = threading.active_count()
     frames = read_frames(find_files(TEMPLATE, "AAPL"), source(uri_template=TEMPLATE))
@@ -191,6 +191,6 @@ def test_a_price_is_the_printed_one_whichever_month_holds_floats_of_32_bits(home
     assert joined("AAPL", delivered[0], delivered[1].select(reversed(APRIL.columns)))[0].equals(pl.concat(prices))
 
 
-def test_a_protocol_that_nobody_speaks_is_refused() -> None:
+def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"carrier-pigeon.*source\.uri_template"):
         find_files("carrier-pigeon://loft/{symbol}.parquet", "AAPL")

@@ -41,7 +41,7 @@ def test_forecast_refuses_a_wrong_section_api_before_it_asks(study: StudyFolder)
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", '{"files": 5}', '{"files": [{"uri": 1}]}', "{"])
-def test_a_listing_of_the_wrong_form_is_told(study: StudyFolder, content: str) -> None:
+def test_a_listing_of_the_wrong_form_is_reported(study: StudyFolder, content: str) -> None:
     (study.path / "conf/manifests/mine.json").write_text(content)
     done = study.run("list_source")
     assert (done.returncode, "conf/manifests/mine.json" in done.stderr) == (2, True), done.stderr

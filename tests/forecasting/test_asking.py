@@ -1,6 +1,7 @@
 """From answers to the table: whole or not at all, every horizon from one answer, the benchmark beside it."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 from math import exp
 
 import numpy as np
@@ -183,13 +184,18 @@ def held_moves(market, question, sessions, horizon_min):
     return sum(max(0, int(bars) - horizon_min) for bars in np.diff(past.starts)) if len(past) else 0
 
 
+@cache
+def planned(input_size: int | None):
+    market = random_market(made_calendar(4, n_bars=60), "A", "B")
+    spec = model_spec(input_size=input_size, model_horizon=None if input_size is None else 1)
+    return market, *plan(market, who=spec)
+
+
 @pytest.mark.parametrize("horizon_min", [10, 39, 41, 45, 55])
 @pytest.mark.parametrize("sessions", [1, 2, 9])
 @pytest.mark.parametrize("input_size", [None, 20, 45])
 def test_a_past_too_short_for_the_benchmark_is_refused_before_an_answer_is_bought(horizon_min, sessions, input_size):
-    market = random_market(made_calendar(4, n_bars=60), "A", "B")
-    spec = model_spec(input_size=input_size, model_horizon=None if input_size is None else 1)
-    schedule, questions = plan(market, who=spec)
+    market, schedule, questions = planned(input_size)
     held = {one.snapshot_utc: held_moves(market, one, sessions, horizon_min) for one in questions}
     given = schedule, market.usable, market.calendar, horizon_min, sessions
 

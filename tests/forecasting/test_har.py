@@ -60,7 +60,7 @@ def in_loops(returns: list[list[float]], horizon: int) -> list[float]:
 
 
 @pytest.mark.parametrize("today", [1, 37])
-def test_it_is_what_the_definition_gives_a_minute_at_a_time(today):
+def test_har_is_what_its_definition_gives_minute_by_minute(today):
     rng = np.random.default_rng(today)
     days = [(rng.lognormal(0, 0.5) * rng.normal(0, 5, 61)).round(6).tolist() for _ in range(7)]
     days.append(rng.normal(0, 8, today).round(6).tolist())
@@ -89,7 +89,7 @@ def test_on_independent_shocks_of_a_known_pattern_every_level_is_met():
         assert abs(share - level) < 3.5 * sd
 
 
-def test_its_scale_is_that_of_the_pattern_where_volatility_stands_still():
+def test_the_scale_of_har_is_the_pattern_where_volatility_is_constant():
     """The 95 % quantile of a normal move is 1.645 standard deviations, which add up in squares over the minutes."""
     rows = window([day.tolist() for day in sessions(3, 40)] + [sessions(4, 1)[0][:100].tolist()])
     answered = har(question(20), rows, PARAMS)[4]
@@ -97,7 +97,7 @@ def test_its_scale_is_that_of_the_pattern_where_volatility_stands_still():
     assert answered == pytest.approx(norm.ppf(0.95) * sd, rel=0.12)
 
 
-def test_after_a_wild_hour_it_is_wider_where_wild_hours_last():
+def test_after_a_volatile_hour_the_forecast_is_wider_where_volatility_lasts():
     """Whole sessions are calm or three times as wild, so that the last hour tells of the next minutes."""
     rng = np.random.default_rng(5)
     days = [(3 if k % 3 == 0 else 1) * rng.normal(0, 4, 390) for k in range(30)]
@@ -159,7 +159,7 @@ def test_the_pattern_by_hand():
     assert usual[16:].tolist() == pytest.approx([2] * 29)
 
 
-def test_the_first_tick_of_an_opening_minute_is_no_wild_day():
+def test_the_first_tick_of_an_opening_minute_makes_no_volatile_day():
     """Minute 2 never moved before today."""
     rng = np.random.default_rng(9)
     days = [np.where(np.arange(60) == 2, 0.0, rng.normal(0, 5, 60)).tolist() for _ in range(12)]

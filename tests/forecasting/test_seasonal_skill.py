@@ -48,7 +48,7 @@ def relative_error(moves, forecasts) -> float:
 
 
 @pytest.mark.parametrize(("symbol", "amplitude_bp"), [("STRONG", 12), ("WEAK", 7)])
-def test_a_planted_wave_is_found_almost_as_well_as_by_who_planted_it(symbol, amplitude_bp):
+def test_a_planted_wave_is_found_almost_as_well_as_by_its_exact_formula(symbol, amplitude_bp):
     moves, quantiles, minutes = outcomes_and_forecasts(symbol)
     phase = pi / 15 - pi / 3
     oracle = [amplitude_bp * (sin(2 * pi * (m + HORIZON) / 30 + phase) - sin(2 * pi * m / 30 + phase)) for m in minutes]

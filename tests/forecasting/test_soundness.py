@@ -64,7 +64,7 @@ def test_what_else_is_wrong_is_said(values: np.ndarray, wrong: str):
     assert told(values) == wrong
 
 
-def test_a_mean_of_other_steps_is_told_too():
+def test_a_mean_of_other_steps_is_reported_too():
     assert told(FAN, FAN[2, :3]) == "its mean has 3 steps, where 4 were asked"
 
 
@@ -95,5 +95,5 @@ def test_the_deviation_of_what_was_sent_takes_two_values_and_is_one_bp_at_least(
     np.testing.assert_allclose(plausible_bp(np.array(y), 1, 10), [10 * sigma])
 
 
-def test_nothing_is_plausible_beyond_what_has_a_price():
+def test_no_move_is_plausible_beyond_the_largest_that_has_a_price():
     assert plausible_bp(np.array([0.0, 5e4]), 4, 1).tolist() == [5e4, 5e4 * np.sqrt(2), 5e4 * np.sqrt(3), MOST_BP]

@@ -63,7 +63,7 @@ def test_a_missing_column_is_named(listed):
 
 
 @pytest.mark.parametrize("param", ["features.events", "quality.halts", "quality.corporate_actions"])
-def test_a_list_that_is_missing_is_told_with_those_on_offer_before_any_work(param, tmp_path, monkeypatch):
+def test_a_list_that_is_missing_is_reported_with_those_on_offer_before_any_work(param, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for path in ("conf/events/none", "conf/halts/market_wide", "conf/halts/none", "conf/corporate_actions/none"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -59,7 +59,7 @@ def test_the_configuration_is_merged_and_its_folders_are_absolute(tmp_path: Path
     assert Path(read_config(tmp_path)["cache"]["dir"]).resolve() == tmp_path / "kept"
 
 
-def test_a_configuration_that_dvc_refuses_is_told_in_a_sentence(tmp_path: Path):
+def test_a_configuration_that_dvc_refuses_is_reported_in_a_sentence(tmp_path: Path):
     """Else a slip in .dvc/config ends a paid run in a traceback."""
     configure(tmp_path, config="[core\n")
     with pytest.raises(ConfigurationError, match=r"DVC's configuration cannot be read .* correct \.dvc/config, or"):
@@ -91,7 +91,7 @@ def test_files_of_a_run_come_from_git_or_the_cache(repository: Path, tmp_path: P
     assert (tmp_path / MADE).read_text() == "made\n"
 
 
-def test_a_run_that_is_not_there_or_out_of_reach_is_told_in_a_sentence(repository: Path, tmp_path: Path):
+def test_a_run_that_is_not_there_or_out_of_reach_is_reported_in_a_sentence(repository: Path, tmp_path: Path):
     """Else a mistyped name ends in a traceback."""
     with pytest.raises(ConfigurationError, match=r"there is no run 'nobody': `make show`"):
         copy_from_run("nobody", [MADE], tmp_path)

@@ -54,7 +54,7 @@ def test_what_a_person_wrote_into_the_local_configuration_stays(root: Path):
     assert config.stat() == before, "it is written once"
 
 
-def test_a_path_that_dvc_cannot_write_is_told_before_experiments_wait_for_ever(
+def test_a_path_that_dvc_cannot_write_is_reported_before_experiments_wait_for_ever(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ):
     other = root.with_name("mä 株 b")
@@ -93,7 +93,7 @@ def test_a_clone_that_moved_gets_its_own_folder_again(root: Path, monkeypatch: p
     assert not root.exists()
 
 
-def test_a_folder_that_everybody_may_write_is_refused(root: Path):
+def test_a_folder_that_every_user_may_write_is_refused(root: Path):
     with pytest.raises(ConfigurationError, match=r"/var/tmp/dvc, where every user .*`python -m stages prepare`"):
         require_own_site_cache()
     own_site_cache()
@@ -114,7 +114,7 @@ def test_a_folder_of_another_user_is_refused(root: Path):
 
 
 @pytest.mark.parametrize("name", ["rwlock", "exps/rwlock"])
-def test_a_torn_lock_of_running_commands_is_told_with_what_to_type(root: Path, name: str):
+def test_a_torn_lock_of_running_commands_is_reported_with_what_to_type(root: Path, name: str):
     require_whole_rwlock()
     lock = root / ".dvc/tmp" / name
     lock.parent.mkdir(parents=True)

@@ -23,7 +23,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_it_is_what_sha256sum_says_of_every_file_hashed_once_more(program):
+def test_the_digest_of_files_is_the_sha256_of_what_sha256sum_prints(program):
     told = subprocess.run(
         "sha256sum run.py weights/b.bin weights/deep/a.bin | LC_ALL=C sort -k2 | sha256sum",
         shell=True, capture_output=True, text=True, check=True,

@@ -116,7 +116,7 @@ def test_a_writer_knows_its_own_object_again(gcs: str, tmp_path: Path):
     assert not objects.create("reservation", b"nonce 2")
 
 
-def test_a_dead_remote_is_told_within_five_seconds():
+def test_a_dead_remote_is_reported_within_five_seconds():
     started = time.monotonic()
     with pytest.raises(StoreUnreachable, match="nothing answers at"):
         open_remote(remote_at(f"http://127.0.0.1:{free_port()}"))
@@ -124,25 +124,25 @@ def test_a_dead_remote_is_told_within_five_seconds():
 
 
 @pytest.mark.parametrize("endpoint", ["http://host:abc", "http://host:99999", "http://[::1", "http://a..b"])
-def test_an_endpoint_that_is_no_address_is_told(endpoint: str):
+def test_an_endpoint_that_is_no_address_is_reported(endpoint: str):
     with pytest.raises(StoreUnreachable, match="is not an address"):
         open_remote(remote_at(endpoint))
 
 
-def test_a_remote_that_takes_calls_and_says_nothing_is_told_soon_too(monkeypatch: pytest.MonkeyPatch):
+def test_a_remote_that_takes_calls_and_says_nothing_is_reported_soon_too(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(bucket_access, "FIRST_ANSWER_SEC", 0.2)
     told = pytest.raises(StoreUnreachable, match=r"gs://team/dvc fails \(ReadTimeout")
     with socket.create_server(("127.0.0.1", 0)) as silent, told:
         open_remote(remote_at(f"http://127.0.0.1:{silent.getsockname()[1]}"))
 
 
-def test_a_missing_bucket_is_told(gcs: str):
+def test_a_missing_bucket_is_reported(gcs: str):
     options = {"endpointurl": gcs, "allow_anonymous_login": True, "projectname": "test"}
     with pytest.raises(StoreRefused, match="there is no bucket 'nowhere': correct the url"):
         open_remote(Remote(name="team", url="gs://nowhere/dvc", options=options))
 
 
-def test_a_bucket_that_was_deleted_meanwhile_is_told(tmp_path: Path):
+def test_a_bucket_that_was_deleted_meanwhile_is_reported(tmp_path: Path):
     with gcs_server(tmp_path / "log") as url:
         objects = open_remote(remote_at(url))
         httpx.delete(f"{url}/storage/v1/b/{BUCKET}").raise_for_status()
@@ -169,7 +169,7 @@ class ReadOnly(Refusing):
     ],
     indirect=["refusing"],
 )
-def test_a_login_that_a_bucket_refuses_is_told_in_a_line_with_the_way_out(
+def test_a_login_that_a_bucket_refuses_is_reported_in_a_line_with_the_way_out(
     refusing: str, told: str, caplog: pytest.LogCaptureFixture
 ):
     """Nothing is gained by waiting, so it is no `StoreUnreachable`. What the client logs is its traceback."""
@@ -178,7 +178,7 @@ def test_a_login_that_a_bucket_refuses_is_told_in_a_line_with_the_way_out(
     assert (caught.value.exit_code, str(caught.value).count("\n"), caplog.text) == (5, 0, "")
 
 
-def test_a_login_that_waits_is_told_as_one(gcs: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_login_that_waits_is_reported_as_one(gcs: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(bucket_access, "LOGIN_SEC", 0.2)
     monkeypatch.setattr(bucket_store, "_file_system", lambda _: threading.Event().wait(5))
     with pytest.raises(StoreRefused, match=r"the login to bucket 'team' did not succeed within 0.2 s: log in by"):
@@ -228,14 +228,14 @@ def test_a_bucket_that_was_overloaded_for_a_moment_is_not_down(refusing: str, mo
 
 
 @pytest.mark.parametrize("refusing", [Overloaded], indirect=True)
-def test_a_bucket_that_stays_overloaded_is_told_within_seconds(refusing: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_bucket_that_stays_overloaded_is_reported_within_seconds(refusing: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(bucket_store, "FIRST_ANSWER_SEC", 0.2)
     with pytest.raises(StoreUnreachable, match=r"gives no answer within 0.2 s"):
         open_remote(remote_at(refusing))
 
 
 @pytest.mark.parametrize("refusing", [Refusing], indirect=True)
-def test_a_login_that_expired_is_told_as_such(refusing: str, tmp_path: Path):
+def test_a_login_that_expired_is_reported_as_such(refusing: str, tmp_path: Path):
     """The client would repeat it for half a minute, and the store would seem not to answer."""
     (tmp_path / "key.json").write_text(json.dumps(revoked_key(refusing)))
     options = {"endpointurl": refusing, "credentialpath": str(tmp_path / "key.json"), "projectname": "test"}
@@ -289,6 +289,7 @@ while True:
 """
 
 
+@pytest.mark.torture  # writers are killed
 def test_a_killed_writer_leaves_whole_files_only(tmp_path: Path):
     for round_ in range(5):
         writer = subprocess.Popen([sys.executable, "-c", KILLED_WRITER, tmp_path / str(round_)])

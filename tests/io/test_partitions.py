@@ -75,6 +75,7 @@ def test_a_run_leaves_one_file_a_symbol_and_nothing_beside_it(tmp_path: Path):
     assert set(digests(tmp_path / "checked")) == {f"{symbol}.parquet" for symbol in SYMBOLS}
 
 
+@pytest.mark.journey  # a server and workers are started
 def test_a_bucket_holds_the_same_tables_and_the_folder_a_manifest_of_them(tmp_path: Path, bucket: str):
     pipeline(tmp_path / "here", HERE, SYMBOLS)
     pipeline(tmp_path / "there", StorageParams(root=bucket), SYMBOLS)

@@ -64,6 +64,7 @@ def test_what_is_written_is_read_in_order_whatever_stood_there_before(tmp_path):
     assert read_questions(tmp_path) == QUESTIONS
 
 
+@pytest.mark.journey  # thousands of questions
 def test_thousands_of_questions_are_lines_of_one_file_with_the_same_keys(tmp_path):
     many = [replace(QUESTION, rows=rows) for rows in range(MOST_FILES + 1)]
     write(many, tmp_path)
@@ -73,7 +74,7 @@ def test_thousands_of_questions_are_lines_of_one_file_with_the_same_keys(tmp_pat
     assert {question.key for question in read_questions(tmp_path)} == {q.key for q in many}
 
 
-def test_a_file_that_somebody_edited_is_refused(tmp_path):
+def test_a_file_that_was_edited_is_refused(tmp_path):
     write([QUESTION], tmp_path)
     path = tmp_path / file_name(QUESTION)
     path.write_bytes(path.read_bytes().replace(b'"rows":15660', b'"rows": 15660'))

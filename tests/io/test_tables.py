@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "bars"
 
 
-def test_it_holds_what_reading_the_whole_folder_gives(folder):
+def test_lazy_tables_hold_what_reading_the_whole_folder_gives(folder):
     lazy, whole = PartitionedTables.of(Bars, folder), read_frames(folder)
     assert (list(lazy), len(lazy)) == (["A", "B"], 2)
     for symbol in lazy:
@@ -44,7 +44,7 @@ def test_of_a_table_without_a_contract_only_the_named_columns_are_read(folder):
     assert PartitionedTables.some({"close", "ts", "unheard_of"}, folder)["A"].columns == ["ts", "close"]
 
 
-def test_who_works_elsewhere_finds_the_same_tables(folder, monkeypatch):
+def test_tables_are_found_from_another_working_directory(folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
     lazy = PartitionedTables.of(Bars, Path(folder.name))
     monkeypatch.chdir("/")
@@ -56,7 +56,7 @@ def test_a_symbol_without_a_file_is_no_key(folder):
     assert PartitionedTables.of(Bars, folder).get("C") is None
 
 
-def test_a_damaged_file_is_told_when_its_symbol_is_asked_for(folder):
+def test_a_damaged_file_is_reported_when_its_symbol_is_asked_for(folder):
     (folder / "A.parquet").write_bytes(b"no parquet")
     lazy = PartitionedTables.of(Bars, folder)
     assert lazy["B"].height == 5
@@ -101,13 +101,13 @@ def test_a_table_that_is_not_there_has_no_rows(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"[1, ", b"[]", b"5", b"null", b'{"a": NaN}', "Zürich".encode("latin-1")])
-def test_a_file_that_holds_no_json_object_is_told(tmp_path, content):
+def test_a_file_that_holds_no_json_object_is_reported(tmp_path, content):
     (tmp_path / "report.json").write_bytes(content)
     with pytest.raises(DataContractError, match=r"report\.json"):
         read_json(tmp_path / "report.json")
 
 
-def test_a_key_that_a_document_lacks_is_told_with_its_file(tmp_path):
+def test_a_key_that_a_document_lacks_is_reported_with_its_file(tmp_path):
     (tmp_path / "report.json").write_text('{"symbols": {"A": {}}}')
     document = read_json(tmp_path / "report.json")
     with pytest.raises(DataContractError, match=r"report\.json has no 'days'"):

@@ -54,7 +54,7 @@ def test_a_sheet_in_parts_has_the_bytes_of_the_whole(tmp_path: Path):
     assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
-def test_in_how_many_pieces_a_frame_lies_in_memory_does_not_show():
+def test_the_chunks_of_a_frame_do_not_change_its_bytes():
     whole = pl.DataFrame({"row": range(200_000)})
     pieces = pl.concat([whole[:70_000], whole[70_000:]], rechunk=False)
     assert pieces.n_chunks() == 2

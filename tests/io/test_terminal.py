@@ -57,7 +57,12 @@ def left_pipe():
     os.close(writer)
 
 
-@pytest.mark.parametrize("name", ENDINGS)
+OTHERS = ("many lines", "paragraphs", "help")  # the same of other kinds of output
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.torture) if name in OTHERS else name for name in ENDINGS]
+)
 def test_a_reader_that_goes_away_ends_a_command_without_a_traceback(name: str, left_pipe: int):
     code, said = ended(ENDINGS[name], left_pipe)
     assert code == 141
@@ -67,7 +72,10 @@ def test_a_reader_that_goes_away_ends_a_command_without_a_traceback(name: str, l
     )
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+# each is a process: one way to close at once, the others at length
+@pytest.mark.parametrize(
+    "closed", ["<&- >&- 2>&-", *(pytest.param(one, marks=pytest.mark.torture) for one in (">&-", "2>&-"))]
+)
 @pytest.mark.parametrize(("code", "expected"), [*((ENDINGS[name], 0) for name in ENDINGS if name != "an error"),
                                                 (ENDINGS["an error"], 3), (A_FILE_AND_A_PROGRAM, 0)])  # fmt: skip
 def test_a_closed_stream_shows_nothing_and_no_file_takes_its_place(code: str, expected: int, closed: str):
@@ -170,12 +178,15 @@ SAYING = {
     "a line": "def main(): print(NAME)\nrun(main)",
     "a sentence": "run(lambda: show([NAME]))",
     "a summary": "run(lambda: say('fetch', file=NAME))",
-    "an aside": "from stages.io.terminal import say_aside\nrun(lambda: say_aside(NAME))",
+    "a line on stderr": "from stages.io.terminal import print_to_stderr\nrun(lambda: print_to_stderr(NAME))",
     "an error": "from stages.errors import GateNotMet\ndef main(): raise GateNotMet(NAME)\nrun(main)",
 }
 
 
-@pytest.mark.parametrize("name", SAYING)
+# two processes each: the others at length
+@pytest.mark.parametrize(
+    "name", [name if name == "an error" else pytest.param(name, marks=pytest.mark.torture) for name in SAYING]
+)
 def test_a_name_does_nothing_to_the_terminal_or_log_that_shows_it(name: str):
     code = f"NAME = {HARMFUL!r}\n{SAYING[name]}"
     reader, writer = os.pipe()

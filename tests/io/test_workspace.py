@@ -69,7 +69,7 @@ def test_a_temporary_experiment_uses_the_main_repository(
     assert store_root() == repository / ".dvc" / "cache" / "forecasts"
 
 
-def test_outside_of_a_repository_the_rule_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_outside_of_a_repository_the_rule_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError, match=r"no \.dvc folder here or in a parent folder"):
@@ -113,14 +113,14 @@ def down(repository: Path) -> None:
     )
 
 
-def test_a_remote_that_is_down_is_told_once_and_left(repository: Path, capfd: pytest.CaptureFixture[str]):
+def test_a_remote_that_is_down_is_reported_once_and_left(repository: Path, capfd: pytest.CaptureFixture[str]):
     down(repository)
     assert shared_store(api(remote_down="local")) is None
     assert "'team' is down: nothing answers at 127.0.0.1" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("params", [{"remote_down": "stop"}, {"scope": "remote"}])
-def test_a_remote_that_is_down_stops_whoever_needs_it(repository: Path, params: dict[str, str]):
+def test_a_remote_that_is_down_stops_a_run_that_needs_it(repository: Path, params: dict[str, str]):
     down(repository)
     with pytest.raises(BudgetStop, match="Run again when it answers"):
         shared_store(api(**params))

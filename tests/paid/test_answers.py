@@ -146,7 +146,7 @@ class ReadOnly(LocalStore):
         raise ConfigurationError("this user has no right to")
 
 
-def test_damage_on_a_remote_that_may_only_be_read_stops_nobody(local: LocalStore, remote: LocalStore):
+def test_damage_on_a_read_only_remote_stops_no_run(local: LocalStore, remote: LocalStore):
     for symbol in ("AAA", "BBB"):
         AnswerStore(local, remote).share(record(symbol))
     (remote.root / path_of(record("AAA").key)).write_bytes(b"torn")

@@ -224,7 +224,9 @@ class TestTheModelsFacts:
 
 
 class TestAServiceThatDoesNotTellThem:
-    def test_it_is_asked_once_then_what_params_state_is_taken(self, contexts: ContextFactory, server: TimeGPTServer):
+    def test_facts_of_the_model_are_asked_once_then_taken_from_params(
+        self, contexts: ContextFactory, server: TimeGPTServer
+    ):
         contexts.know_model, server.facts_status, server.facts = False, 404, "no such route"
         contexts.forecaster = {"input_size": None, "model_horizon": None}
         for _ in range(2):
@@ -234,7 +236,7 @@ class TestAServiceThatDoesNotTellThem:
         assert len(contexts.backend().answer([asked()])) == 1
         assert server.requests == {"model_params": 1, "forecast": 1}
 
-    def test_at_azure_nobody_asks_for_them(self, contexts: ContextFactory, server: TimeGPTServer):
+    def test_azure_is_not_asked_for_facts_of_the_model(self, contexts: ContextFactory, server: TimeGPTServer):
         """The stand-in's port follows an address that the SDK takes for Azure's."""
         contexts.know_model, contexts.url = False, f"{server.url}/ai.azure"
         contexts.forecaster = {"model": "azureai"}
@@ -256,7 +258,7 @@ class TestAServiceThatDoesNotTellThem:
 
 
 @pytest.mark.parametrize(("name", "content"), [("SSL_CERT_FILE", None), ("SSL_CERT_FILE", ""), ("SSLKEYLOGFILE", None)])
-def test_certificates_that_cannot_be_read_are_told_before_a_reservation_is_taken(
+def test_certificates_that_cannot_be_read_are_reported_before_a_reservation_is_taken(
     name: str, content: str | None, contexts: ContextFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     if content is not None:

@@ -77,7 +77,7 @@ def test_the_answers_of_a_proof_are_kept_before_its_result_is_written(
     assert states(contexts) == {"answered": 2}
 
 
-def test_a_stored_answer_is_the_side_alone_and_only_new_questions_keep_it_company(
+def test_a_stored_answer_is_one_side_of_a_proof_and_new_questions_the_other(
     contexts: ContextFactory, server: TimeGPTServer, capsys: pytest.CaptureFixture[str]
 ):
     """Of four snapshots with an answer each and four without, one answer is paid twice, and four are new."""
@@ -98,7 +98,7 @@ def test_a_proof_after_everything_is_bought_says_what_is_paid_again(
     assert "costs 1 request: 4 in one batch; 4 of them" in capsys.readouterr().err
 
 
-def test_a_stored_answer_that_was_shaped_by_its_company_is_found_out(contexts: ContextFactory, server: TimeGPTServer):
+def test_a_stored_answer_that_others_in_its_request_changed_is_noticed(contexts: ContextFactory, server: TimeGPTServer):
     """The stand-in shifts answers by the number that travel: the stored ones came five at a time, so five never do."""
     server.always("dependent")
     contexts.backend().answer(questions(["A", "B", "C", "D", "E"], range(1)))
@@ -106,7 +106,7 @@ def test_a_stored_answer_that_was_shaped_by_its_company_is_found_out(contexts: C
     assert len(server.bodies[1]["series"]["sizes"]) != 5
 
 
-def test_of_two_that_could_keep_it_company_one_stays_behind_where_three_travelled_together(
+def test_a_question_bought_with_two_others_is_compared_beside_one_of_them(
     contexts: ContextFactory, server: TimeGPTServer
 ):
     server.always("dependent")
@@ -235,7 +235,7 @@ def test_packed_answers_are_those_of_single_purchases(contexts: ContextFactory, 
     assert all((together[key].source, together[key].key) == (singly[key].source, key) for key in singly)
 
 
-def test_the_record_tells_the_company_it_travelled_in(contexts: ContextFactory, server: TimeGPTServer):
+def test_a_record_says_with_how_many_questions_it_was_asked(contexts: ContextFactory, server: TimeGPTServer):
     contexts.backend().prove_independence([asked("ZZZ", 99), asked("ZZZ", 98)])
     contexts.backend(pack="snapshots").answer(questions(["AAA"], range(5)))
     record = contexts.context().store.get([asked("AAA", 3).question.key])
@@ -315,7 +315,7 @@ def test_a_proof_of_an_earlier_version_counts_for_the_kind_of_the_question_it_co
     assert server.sent == 3
 
 
-def test_a_short_question_is_compared_and_long_ones_keep_it_company(contexts: ContextFactory, server: TimeGPTServer):
+def test_a_short_question_is_compared_beside_long_ones(contexts: ContextFactory, server: TimeGPTServer):
     """A service may pad what is shorter than the longest of its request."""
     lengths = [1100, *[1300] * 20, 1500]
     contexts.backend().prove_independence([asked("AAA", number, rows=rows) for number, rows in enumerate(lengths)])
@@ -340,7 +340,7 @@ def test_no_proof_is_bought_of_questions_that_are_never_packed(
     assert server.sent == 0
 
 
-def test_a_proof_needs_company(contexts: ContextFactory, server: TimeGPTServer):
+def test_a_proof_needs_a_second_question(contexts: ContextFactory, server: TimeGPTServer):
     with pytest.raises(ConfigurationError, match="there is only one question"):
         contexts.backend().prove_independence([asked()])
     assert server.sent == 0

@@ -145,7 +145,7 @@ def test_only_what_is_missing_is_asked(place):
     assert place.read == [one.question.key for one in wanted]
 
 
-def test_it_may_read_everything_first_and_answer_in_any_order(place):
+def test_a_program_may_read_everything_first_and_answer_in_any_order(place):
     backend = place.backend("for question in reversed(list(questions())): answer(question)")
     wanted = questions(backend.program, snapshots=3)
     assert set(answers(backend, wanted)) == {one.question.key for one in wanted}
@@ -186,7 +186,7 @@ def test_changed_weights_stop_the_run_before_the_program_starts(place, tmp_path)
     assert len(answers(place.opened(after))) == 4
 
 
-def test_who_finds_every_answer_in_the_store_needs_no_program(place, tmp_path):
+def test_with_every_answer_in_the_store_the_program_is_not_needed(place, tmp_path):
     backend = place.backend()
     wanted = answers(backend)
     (tmp_path / "program.py").unlink()
@@ -276,7 +276,7 @@ def test_the_last_lines_on_stderr_are_shown(place, capsys):
     assert "  | line 5" not in shown
 
 
-def test_an_exit_code_after_all_answers_is_told_and_costs_nothing(place, capsys):
+def test_an_exit_code_after_all_answers_is_reported_and_costs_nothing(place, capsys):
     assert len(answers(place.backend(f"{ANSWERS_EACH}\nsys.exit(7)"))) == 4
     assert "the program mine ended with exit code 7, after all its answers" in capsys.readouterr().err
 

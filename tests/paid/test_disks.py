@@ -73,7 +73,7 @@ def test_a_read_only_store_still_answers_and_buys_nothing(
     assert server.sent == 1
 
 
-def test_a_record_that_cannot_be_read_is_told_in_one_sentence(contexts: ContextFactory, server: TimeGPTServer):
+def test_a_record_that_cannot_be_read_is_reported_in_one_sentence(contexts: ContextFactory, server: TimeGPTServer):
     (contexts.root / path_of(asked().question.key)).mkdir(parents=True)
     with pytest.raises(ConfigurationError, match=r"\.json could not be read: a folder lies where a file should"):
         contexts.backend().answer([asked()])
@@ -157,7 +157,7 @@ class TestKeepingFailsAfterTheAnswerCame:
             }
         assert server.sent == 1
 
-    def test_a_store_that_goes_away_costs_nothing_twice(
+    def test_a_store_that_disappears_makes_nothing_be_paid_twice(
         self, contexts: ContextFactory, server: TimeGPTServer, tmp_path: Path
     ):
         def taken_away() -> None:
@@ -264,7 +264,7 @@ def test_a_damaged_answer_is_said_and_bought_again_within_the_budget(
 
 
 @pytest.mark.parametrize("damage", [b"\x00torn", NESTED], ids=["torn", "nested"])
-def test_a_damaged_reservation_counts_and_stops_nobody(damage: bytes, contexts: ContextFactory, server: TimeGPTServer):
+def test_a_damaged_reservation_counts_and_stops_no_run(damage: bytes, contexts: ContextFactory, server: TimeGPTServer):
     contexts.backend().answer([asked()])
     for path in (contexts.root / DAYS).glob("*/*"):
         path.write_bytes(damage)

@@ -18,7 +18,7 @@ __all__ = ["local", "remote"]
 KEY = record().key
 
 
-def test_it_is_missing_and_lies_in_quarantine(local: LocalStore):
+def test_a_dropped_answer_is_missing_and_lies_in_quarantine(local: LocalStore):
     store = AnswerStore(local, None)
     store.keep(record())
     store.drop(KEY)
@@ -28,7 +28,7 @@ def test_it_is_missing_and_lies_in_quarantine(local: LocalStore):
     assert keys_in(local, [KEY]) == set()
 
 
-def test_only_that_very_record_is_ignored(local: LocalStore):
+def test_only_the_dropped_record_itself_is_ignored(local: LocalStore):
     store = AnswerStore(local, None)
     store.keep(record(value=1e299))
     store.drop(KEY)

@@ -95,7 +95,7 @@ def test_units_on_a_seat_are_whole_and_not_negative(change: dict[str, Any], soun
             parse_units(NOTHING | change)
 
 
-def test_a_request_counts_what_was_held_or_what_was_told_where_that_is_more_token_by_token():
+def test_a_request_counts_what_was_held_or_what_was_reported_where_that_is_more_token_by_token():
     held = Units(1, 100, 40, 0, money=Decimal("0.50"))
     told = {"input_tokens": 90, "output_tokens": 60, "finetune_tokens": None}
     assert at_least_counted(held, told, 2, None) == Units(1, 100, 60, 0, money=Decimal("0.50"))
@@ -175,5 +175,5 @@ def test_a_difference_is_the_largest_one_as_a_share_of_the_range():
     assert difference_of(np.zeros((1, 2)), np.full((1, 2), 3e-9)) == pytest.approx(3.0)  # a flat answer has no range
 
 
-def test_the_bounds_that_carry_a_level():
+def test_bounds_name_the_levels_that_they_carry():
     assert bounds_of((5, 25, 50, 75, 95)) == ["lo-90", "lo-50", "hi-50", "hi-90"]

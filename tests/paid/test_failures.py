@@ -11,7 +11,7 @@ KEY = "nixak-0123456789"
 
 
 @pytest.mark.parametrize(("length", "told"), [(300, "x" * 300), (301, "x" * 300 + "…")])
-def test_an_error_is_told_in_at_most_300_characters(length: int, told: str):
+def test_an_error_is_reported_in_at_most_300_characters(length: int, told: str):
     failure = failure_of(UnreadableAnswer("x" * length), sent=True, secrets=[KEY])
     assert f"is not an answer ({told}); it counts" in str(failure.error)
 

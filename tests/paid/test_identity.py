@@ -66,7 +66,7 @@ def test_a_fresh_clone_begins_with_one_line(repository: Path, capfd: pytest.Capt
     assert capfd.readouterr().err == told
 
 
-def test_who_only_looks_begins_nothing(repository: Path):
+def test_commands_that_only_read_make_no_store(repository: Path):
     known_store()
     store_anywhere(api(mode="offline"))
     ledger_anywhere(api())
@@ -87,7 +87,7 @@ def test_rescued_answers_lie_by_the_id_of_their_store_and_by_its_place_where_it_
     assert [len(names) for names in (*others, others[0] & others[1])] == [2, 2, 0]
 
 
-def test_a_cache_that_was_moved_without_its_store_stops_everybody_and_names_both_places(
+def test_a_cache_that_was_moved_without_its_store_stops_every_run_and_names_both_places(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     old = begun_store().root
@@ -139,7 +139,7 @@ def test_a_cache_that_was_copied_goes_on_and_says_that_two_count(
     assert capfd.readouterr().err == ""
 
 
-def test_a_wiped_cache_stops_until_a_person_begins_anew(repository: Path):
+def test_a_wiped_cache_stops_runs_until_a_person_starts_a_new_store(repository: Path):
     begun_store()
     shutil.rmtree(repository / ".dvc/cache")
     with pytest.raises(ConfigurationError, match=r"are no longer in .*; .* Restore the folder, or `make new-store`"):
@@ -184,7 +184,7 @@ def test_a_clone_with_answers_of_its_own_is_stopped_before_it_joins_anothers_sto
         known_store()
 
 
-def test_a_store_of_before_is_taken_as_it_is(repository: Path):
+def test_a_store_that_an_earlier_version_left_is_used_as_it_is(repository: Path):
     (store_root() / "ab").mkdir(parents=True)
     assert begun_store().root == store_root()
     assert id_at(STORE, known_store())
@@ -268,7 +268,9 @@ class TestMoving:
         assert len(contexts.backend().answer(questions(["AAA", "BBB"], range(3)))) == 6
         assert server.sent == 3
 
-    def test_whoever_still_points_to_the_old_place_is_told(self, old: LocalStore, monkeypatch: pytest.MonkeyPatch):
+    def test_a_run_that_still_points_to_the_old_place_of_the_store_is_refused(
+        self, old: LocalStore, monkeypatch: pytest.MonkeyPatch
+    ):
         move_store(old, LocalStore(store_root()))
         begin_here(api())
         repository = old.root.parents[2]
@@ -301,6 +303,7 @@ class TestMoving:
         )
         assert server.sent == 7
 
+    @pytest.mark.journey  # waits for the service five times
     def test_late_requests_of_both_are_each_held_back_and_released_on_their_own(
         self, old: LocalStore, server: TimeGPTServer
     ):
@@ -352,6 +355,7 @@ class TestMoving:
         AnswerStore(new, remote).share_again()
         assert AnswerStore(remote, None).size() == 6
 
+    @pytest.mark.torture  # the same at every file that is moved
     @pytest.mark.parametrize("others", [0, 1])
     def test_a_move_that_is_killed_at_any_file_and_repeated_counts_as_one_that_was_not(
         self, others: int, old: LocalStore, server: TimeGPTServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -442,7 +446,7 @@ class TestMoving:
         buyer.join()
         assert states(contexts) == {"answered": 3, "reserved": 1}
 
-    def test_nothing_moves_while_somebody_buys(self, old: LocalStore, server: TimeGPTServer):
+    def test_a_store_does_not_move_while_a_run_is_buying(self, old: LocalStore, server: TimeGPTServer):
         told = pytest.raises(ConfigurationError, match="a run is buying into")
         with lock(old, ["2024-09-03T1430Z"]), told:
             move_store(old, LocalStore(store_root()))

@@ -32,7 +32,10 @@ def lines(told: Path) -> list[str]:
     return text.splitlines()
 
 
-@pytest.mark.parametrize("one", CODES)
+# a process each: the other signals at length
+@pytest.mark.parametrize(
+    "one", [signal.SIGTERM, *(pytest.param(one, marks=pytest.mark.torture) for one in (signal.SIGINT, signal.SIGHUP))]
+)
 def test_the_request_in_flight_arrives_and_is_kept(
     one: signal.Signals, contexts: ContextFactory, server: TimeGPTServer, told: Path
 ):
@@ -48,6 +51,7 @@ def test_the_request_in_flight_arrives_and_is_kept(
     assert server.sent == 3
 
 
+@pytest.mark.torture  # a process is sent signals
 def test_a_terminal_that_closes_may_say_so_twice(contexts: ContextFactory, server: TimeGPTServer, told: Path):
     server.seconds = 0.2
     buyer = start_stage(contexts, ["AAA"], range(3), told)

@@ -23,7 +23,9 @@ def slow(server: TimeGPTServer) -> TimeGPTServer:
     return server
 
 
-def test_it_is_asked_once_and_the_words_say_what_may_have_been_billed(contexts: ContextFactory, slow: TimeGPTServer):
+def test_a_late_question_is_asked_once_and_the_error_says_what_may_have_been_billed(
+    contexts: ContextFactory, slow: TimeGPTServer
+):
     with pytest.raises(
         ConfigurationError, match=rf"key {KEY} may have been billed once .* raise api.timeout_sec \(to 0\.4, say\)"
     ):

@@ -40,7 +40,7 @@ def bucket_at(url: str, prefix: str) -> ObjectStore:
 pytestmark = pytest.mark.xdist_group("buyers")  # one fork server
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.journey)])  # the same over HTTP
 def remote(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     if request.param == "folder":
         return LocalStore(tmp_path / "remote")
@@ -92,7 +92,7 @@ def test_a_damaged_answer_on_the_remote_is_bought_once_by_all_and_mended(
     assert remote.read(f"quarantine/{aside}") == damaged
 
 
-def test_whoever_has_a_sound_copy_mends_the_remote(
+def test_a_machine_with_a_sound_copy_mends_the_remote(
     machines: list[ContextFactory], server: TimeGPTServer, remote: ObjectStore
 ):
     """One that buys nothing finds the damage; the run of one that has the answer puts it back; the first is served."""
@@ -207,7 +207,7 @@ def test_racing_machines_ask_whole_snapshots_and_pay_once(machines: list[Context
     assert server.billed == 5
 
 
-def test_a_key_held_by_the_dead_keeps_its_snapshots_others_waiting_not_unbought(
+def test_a_key_held_by_a_dead_run_keeps_no_other_question_of_its_snapshot_unbought(
     machines: list[ContextFactory], remote: ObjectStore, server: TimeGPTServer, clock: Any
 ):
     held = asked("BBB").question.key

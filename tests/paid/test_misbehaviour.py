@@ -95,7 +95,7 @@ def test_every_misbehaviour_of_the_stand_in_is_tried():
 
 
 @pytest.mark.parametrize("behaviour", ENDS)
-def test_it_has_its_state_its_sentence_and_an_end(
+def test_each_misbehaviour_ends_in_its_state_and_its_sentence(
     behaviour: str, contexts: ContextFactory, server: TimeGPTServer, clock: Any
 ):
     expected = ENDS[behaviour]
@@ -160,7 +160,7 @@ def test_no_header_costs_a_paid_answer(header: str, value: str, contexts: Contex
     assert len(contexts.backend().answer([asked()])) == 1
 
 
-def test_nobody_listening_costs_nothing(contexts: ContextFactory, server: TimeGPTServer):
+def test_an_address_without_a_server_costs_nothing(contexts: ContextFactory, server: TimeGPTServer):
     contexts.url = "http://127.0.0.1:9"
     with pytest.raises(ConfigurationError, match=r"cannot be reached .* nothing was sent or counted"):
         contexts.backend(per_run=1).answer([asked()])
@@ -178,7 +178,7 @@ def test_an_unsound_answer_lies_in_quarantine_as_it_came(contexts: ContextFactor
     assert "values_bp" in kept[0].read_text()
 
 
-def test_an_unsound_series_takes_its_siblings_with_it(contexts: ContextFactory, server: TimeGPTServer):
+def test_one_unsound_series_voids_the_whole_reply(contexts: ContextFactory, server: TimeGPTServer):
     server.next("crossed")
     with pytest.raises(DataContractError):
         contexts.backend().answer(questions(["AAA", "BBB"], range(1)))

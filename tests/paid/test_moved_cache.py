@@ -59,7 +59,7 @@ def test_a_cache_that_was_moved_alone_stops_and_its_store_follows_on_demand(clon
     assert (verified(clone), left(clone)) == (4, 3)
 
 
-def test_a_worktree_is_told_and_shares_the_clones_store(clone: Clone, tmp_path: Path):
+def test_a_worktree_is_reported_and_shares_the_clones_store(clone: Clone, tmp_path: Path):
     clone.sh(f"git worktree add -q {tmp_path / 'tree'} && ln -s {clone.path / '.venv'} {tmp_path / 'tree'}/.venv")
     tree = Clone(tmp_path / "tree")
     told = tree.sh("python -m stages verify", code=5)

@@ -34,7 +34,7 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
-def test_a_damaged_note_is_told_and_replaced(damage: bytes, local: LocalStore, capfd: pytest.CaptureFixture[str]):
+def test_a_damaged_note_is_reported_and_replaced(damage: bytes, local: LocalStore, capfd: pytest.CaptureFixture[str]):
     local.create(NAME, damage)
     store = AnswerStore(local, None)
     assert read_note(store, NAME, parse_facts) is None

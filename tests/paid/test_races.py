@@ -34,6 +34,7 @@ def test_eight_buyers_spend_a_budget_to_the_last_reservation_and_no_further(
     assert server.sent == counted(contexts) == 10
 
 
+@pytest.mark.torture  # several processes race and some are killed
 def test_killed_buyers_lose_no_answer_and_pay_at_most_what_was_in_flight(
     contexts: ContextFactory, server: TimeGPTServer
 ):
@@ -54,6 +55,7 @@ def test_killed_buyers_lose_no_answer_and_pay_at_most_what_was_in_flight(
     assert contexts.context().store.size() == 24
 
 
+@pytest.mark.torture  # several processes race and some are killed
 @pytest.mark.parametrize("after", [1, *(pytest.param(sent, marks=pytest.mark.torture) for sent in (0, 3))])
 def test_a_stopped_buyer_is_waited_for_never_paid_over(after: int, contexts: ContextFactory, server: TimeGPTServer):
     server.seconds = 0.05

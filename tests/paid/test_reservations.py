@@ -49,7 +49,7 @@ def test_every_other_end_keeps_the_reservation_counted(log: ReservationLog, stat
     assert take(log, 1) is None
 
 
-def test_the_first_word_on_a_reservation_stands(log: ReservationLog):
+def test_the_first_recorded_end_of_a_reservation_stays(log: ReservationLog):
     name = take(log, 1)
     log.settle(name, "answered", b"first")
     log.settle(name, "answered", b"second")

@@ -108,7 +108,7 @@ def test_answers_are_the_same_rows_and_steps_under_either_clock(service: TimeGPT
     assert server.bodies[0]["series"]["y"] == server.bodies[1]["series"]["y"]
 
 
-def test_a_clock_that_the_sdk_tells_all_the_same_does_not_leave(
+def test_a_clock_that_the_sdk_adds_is_not_sent(
     service: TimeGPT, server: TimeGPTServer, monkeypatch: pytest.MonkeyPatch
 ):
     """As a later version of the SDK could, if it encoded its requests by another method than today's."""
@@ -126,7 +126,7 @@ def test_options_of_the_sdk_travel_as_the_question_names_them(service: TimeGPT, 
     assert (sent["finetuned_model_id"], sent["clean_ex_first"]) == ("mine", False)
 
 
-def test_a_sound_reply_that_repeats_the_key_tells_it_to_nobody(service: TimeGPT, server: TimeGPTServer):
+def test_the_key_is_masked_in_a_sound_reply(service: TimeGPT, server: TimeGPTServer):
     """What a service says of models and usage is printed."""
     server.models = [{"name": f"model of {form}"} for form in KEY_AS_WRITTEN.values()]
     server.usage = {"month": {f"of {KEY}": list(KEY_AS_WRITTEN.values()), "limit": {"of": KEY, "consumed": 5}}}
@@ -143,7 +143,7 @@ def test_the_models_of_a_key_cost_one_request(service: TimeGPT, server: TimeGPTS
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(("row", "where"), [(3, "hist_exog"), (-3, "futr_exog")])
-def test_what_json_would_bend_is_not_sent(
+def test_values_that_json_would_change_are_not_sent(
     bad: float, row: int, where: str, contexts: ContextFactory, server: TimeGPTServer
 ):
     column = np.zeros(asked().window().rows + 20)

@@ -191,7 +191,7 @@ def test_what_the_service_counts_beyond_what_was_held_counts_and_is_said(
 
 
 @pytest.mark.parametrize("behaviour", ["crossed", "wrong_length"])
-def test_it_counts_for_an_answer_that_is_not_sound_too(
+def test_tokens_of_an_unsound_answer_count_too(
     behaviour: str, contexts: ContextFactory, server: TimeGPTServer, clock: Any
 ):
     server.tell = {"input_tokens": 9_000}
@@ -295,7 +295,7 @@ def test_a_canary_asks_one_stored_question_again_and_keeps_its_answer(contexts: 
     }
 
 
-def test_a_canary_compares_what_was_bought_alone_else_says_that_company_may_be_the_reason(
+def test_a_canary_compares_an_answer_bought_alone_or_names_the_shared_request_as_a_possible_reason(
     contexts: ContextFactory, server: TimeGPTServer
 ):
     """The stand-in never changes: its answers depend on how many travel, until it proves to be independent."""
@@ -313,7 +313,9 @@ def test_a_canary_compares_what_was_bought_alone_else_says_that_company_may_be_t
     assert contexts.backend().ask_canary(wanted).others == 0
 
 
-def test_where_company_proved_to_matter_it_stays_a_possible_reason(contexts: ContextFactory, server: TimeGPTServer):
+def test_where_a_shared_request_changes_answers_it_stays_a_possible_reason(
+    contexts: ContextFactory, server: TimeGPTServer
+):
     wanted = questions(["AAA", "BBB"], range(2))
     server.always("dependent")
     contexts.backend().answer(wanted)

@@ -25,12 +25,12 @@ def righted(contexts: ContextFactory, clock: Any) -> ContextFactory:
     return contexts
 
 
-def test_nothing_is_sent_until_somebody_says_which_clock_is_right(righted: ContextFactory, clock: Any):
+def test_nothing_is_sent_until_the_user_says_which_clock_is_right(righted: ContextFactory, clock: Any):
     with pytest.raises(BudgetStop, match=r"requests of 2027-11-22.*`make budget CLOCK=right` counts .* on 2026-11-22"):
         righted.backend(clock).answer([asked("BBB")])
 
 
-def test_its_requests_then_count_today(righted: ContextFactory, server: TimeGPTServer, clock: Any):
+def test_requests_of_a_clock_that_ran_ahead_count_today(righted: ContextFactory, server: TimeGPTServer, clock: Any):
     ledger = righted.context(clock, per_day=5).ledger
     assert ledger.days.right_clock("a run") == {"2027-11-22": 3}
     assert ledger.days.right_clock("a run") == {}
@@ -40,7 +40,9 @@ def test_its_requests_then_count_today(righted: ContextFactory, server: TimeGPTS
     assert server.sent == 5
 
 
-def test_they_stand_in_the_month_that_is_compared_with_the_vendors_count(righted: ContextFactory, clock: Any):
+def test_requests_of_a_clock_that_ran_ahead_stand_in_the_month_compared_with_the_vendor(
+    righted: ContextFactory, clock: Any
+):
     """And again in the month of 2027, as its limits count them."""
     ledger = righted.context(clock).ledger
     ledger.days.right_clock("a run")
@@ -58,9 +60,7 @@ def test_tomorrow_is_a_whole_day_and_the_day_itself_counts_them_again(righted: C
     assert righted.context(clock, per_day=5).ledger.left_today() == 2
 
 
-def test_who_says_that_a_slow_clock_is_right_spends_no_day_twice(
-    contexts: ContextFactory, server: TimeGPTServer, clock: Any
-):
+def test_accepting_a_slow_clock_spends_no_day_twice(contexts: ContextFactory, server: TimeGPTServer, clock: Any):
     contexts.backend(clock, per_day=3).answer(questions(["AAA"], range(3)))
     clock.wait(-DAY_SEC)
     contexts.context(clock).ledger.days.right_clock("a run")
@@ -71,7 +71,7 @@ def test_who_says_that_a_slow_clock_is_right_spends_no_day_twice(
     assert server.sent == 3
 
 
-def test_days_on_which_nothing_was_sent_hold_nobody_up(contexts: ContextFactory, server: TimeGPTServer, clock: Any):
+def test_days_without_a_request_stop_no_run(contexts: ContextFactory, server: TimeGPTServer, clock: Any):
     """A certificate that a wrong clock finds expired ends in a refund."""
     there, contexts.url = contexts.url, "http://127.0.0.1:9"
     clock.wait(YEAR_SEC)
@@ -96,7 +96,7 @@ def test_a_minute_is_no_longer_for_requests_of_a_clock_that_ran_ahead_within_the
         clock.wait(120)
 
 
-def test_a_service_with_another_date_is_told_once(
+def test_a_service_with_another_date_is_reported_once(
     contexts: ContextFactory, server: TimeGPTServer, capfd: pytest.CaptureFixture[str]
 ):
     server.headers = {"Date": "Mon, 22 Nov 2027 12:00:00 GMT"}

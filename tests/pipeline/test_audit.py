@@ -5,7 +5,6 @@ import re
 import pytest
 
 from tests.support.locks import record_run
-from tests.support.programs import run_module
 
 STOOD = r"^2 instants, ([1-9]\d*) questions, no key changed; \d{4,} rows of the past identical"
 BESIDE = """sed -i '/known = with_outcomes/s/$/.with_columns(pl.col("q95") + 1)/' stages/calibration/by_horizon.py"""
@@ -42,16 +41,3 @@ def test_what_a_stage_does_beside_the_replayed_functions_is_named_with_exit_code
     told = small.sh("python -m stages audit --instants 2", code=2)
     assert "error stage calibrate, column " in told
     assert "artifacts/ holds another value than the audited code computes" in told
-
-
-def test_params_that_did_not_make_the_artifacts_are_not_audited(default_run, tmp_path):
-    """Beside the artifacts of the default run stand other params."""
-    for path in default_run.path.iterdir():
-        (tmp_path / path.name).symlink_to(path)
-    (tmp_path / "params.yaml").unlink()
-    params = re.sub("model_epoch: .*", 'model_epoch: "2"', default_run.text("params.yaml"))
-    (tmp_path / "params.yaml").write_text(params)
-
-    told = run_module(tmp_path, "stages", "audit", "--instants", "2")
-    assert told.returncode == 5
-    assert "forecaster.model_epoch = 2 (artifacts: 1): `make run`" in told.stderr

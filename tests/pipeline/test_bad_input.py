@@ -142,7 +142,7 @@ def test_an_empty_file_is_named(mistaken):
     ends(mistaken, "stages.fetch_bars", 2, "WEAK.parquet", "empty (0 bytes)", "make refresh")
 
 
-def test_a_revision_that_nobody_accepted_is_refused(mistaken):
+def test_an_unaccepted_revision_is_refused(mistaken):
     path = mistaken.path.parent / "bars/WEAK.parquet"
     pl.read_parquet(path).with_columns(pl.col("close") * 1.001).write_parquet(path)
     ends(mistaken, "stages.fetch_bars", 2, "WEAK.parquet", "not the listed file", "make refresh")

@@ -20,6 +20,7 @@ WORDLESS = {
     "artifacts/evaluate/gates.json": "553b2f08527a8ba4",
 }
 DRAWN = "a8a86341cee697b1"
+pytestmark = pytest.mark.journey  # the default run, made anew where the code changed
 
 
 def test_a_clone_that_has_run_is_as_it_was_committed(default_run):
@@ -59,7 +60,6 @@ def test_every_key_is_the_md5_that_dvc_recorded_for_its_request_file(default_run
     assert sorted(entry["md5"] for entry in recorded) == sorted(schedule["key"].drop_nulls().unique())
 
 
-@pytest.mark.journey  # the whole pipeline from nothing
 def test_make_run_makes_the_committed_lock_in_any_folder_zone_and_number_of_threads(fresh):
     """The lock names every file by its content, so none of them knows where or when it was made."""
     one_thread = {"POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1"}

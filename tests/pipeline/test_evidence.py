@@ -12,6 +12,7 @@ from stages.worth.evidence import Floats, log_e_values
 from stages.worth.verdict import State, Terms, judge
 
 TERMS = Terms(delta=0.03, alpha=0.05, prior_studies=0, min_days=10, planned_sessions=120, s0=0.05)
+pytestmark = pytest.mark.journey  # the default run, made anew where the code changed
 
 
 def days_of(home: Path, symbol: str) -> Floats:

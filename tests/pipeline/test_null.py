@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.mark.journey
-def test_luck_is_told_and_kept_by_strategy_and_leaves_run_and_trial_log_as_they_were(clone):
+def test_luck_is_reported_and_kept_by_strategy_and_leaves_run_and_trial_log_as_they_were(clone):
     log = clone.path / ".dvc/cache/forecasts/trials"
     before = sorted(log.iterdir())
     said = clone.sh("make null TIMES=3 SEEDS=1")

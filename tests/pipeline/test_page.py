@@ -7,8 +7,9 @@ import pytest
 
 from tests.support.programs import run_module
 
+pytestmark = pytest.mark.journey  # the default run, made anew where the code changed
 
-@pytest.mark.journey
+
 def test_the_page_of_a_commit_is_that_of_the_workspace_it_was_made_from(clone):
     clone.sh("python -m stages page")
     clone.sh("python -m stages page HEAD")
@@ -38,7 +39,6 @@ def test_an_unknown_run_is_refused_in_one_sentence(default_run):
     assert "there is no run 'nosuch'" in told.stderr
 
 
-@pytest.mark.journey
 def test_a_verdict_that_was_changed_in_dvcs_cache_is_found_by_all_who_read_it_and_made_anew(clone):
     """DVC believes a read-only copy by its name: `dvc checkout` brings the change, and `dvc status` sees none."""
     gates = "artifacts/evaluate/gates.json"

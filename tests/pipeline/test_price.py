@@ -1,8 +1,8 @@
-"""What a run would cost and what it would ask: `make plan` and `make show-request` after a whole run, without a key."""
+"""What a run would cost: `make plan` after a whole run, without a key."""
 
-import csv
-import hashlib
 import re
+
+import pytest
 
 from stages.commands import spending
 from stages.configuration.compose import compose, to_yaml
@@ -33,6 +33,7 @@ def told(output: str, name: str) -> int:
     return int(found[1])
 
 
+@pytest.mark.journey  # the price of every question of the default study, twice
 def test_other_params_are_priced_once_without_touching_the_workspace(default_run, monkeypatch):
     """Histories that send the same rows are named, and cost what the shortest costs alone."""
     before = default_run.sh(FILES)
@@ -51,6 +52,7 @@ def test_other_params_are_priced_once_without_touching_the_workspace(default_run
     assert "same question as another" not in alone
 
 
+@pytest.mark.journey  # the price of every question of the default study, twice
 def test_a_record_without_a_session_to_search_is_refused_before_it_is_bought(default_run, tmp_path, monkeypatch):
     """104 sessions have forecasts: 102 held out and one of embargo leave one; 103 leave none, as `seal` would say."""
     left = "with at least one session left to search"
@@ -64,14 +66,3 @@ def test_a_record_without_a_session_to_search_is_refused_before_it_is_bought(def
     with no_sockets():
         stopped = run_module(tmp_path, "stages.forecast")
     assert (stopped.returncode, left in stopped.stderr) == (5, True)
-
-
-def test_a_question_is_shown_with_the_rows_that_it_sends(default_run):
-    path = next((default_run.path / "artifacts/build_requests/requests/STRONG").iterdir())
-    key = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    lines = run_module(default_run.path, "stages", "show-request", key[:10]).stdout.splitlines()
-    assert lines[0] == f"{key}  {path.read_text().strip()}"
-    rows = list(csv.DictReader(lines[1:]))
-    assert len(rows) == int(re.search(r'"rows":(\d+)', lines[0])[1])
-    assert float(rows[-1]["y_bp"]) == 0
-    assert float(rows[-2]["y_bp"]) == -float(rows[-1]["return_bp"])

@@ -30,6 +30,8 @@ SMALLEST_BP = 0.5  # smaller moves are too few ticks to be told from chance
 ENOUGH = 0.1  # of a column's numbers; chance alone finds one in a hundred
 TABLES = {".parquet", ".csv", ".json"}
 
+pytestmark = pytest.mark.journey  # every table of a whole run is searched
+
 
 @dataclass(frozen=True)
 class Sealed:
@@ -187,14 +189,14 @@ def joined(artifacts: Path, sealed: Sealed, plant: str) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("plant", PLANTS)
-def test_whatever_joins_them_is_found(sealed_run: Path, sealed: Sealed, plant: str):
+def test_every_form_of_a_joined_outcome_is_found(sealed_run: Path, sealed: Sealed, plant: str):
     table = joined(sealed_run, sealed, plant)
     assert list(sealed.leaks(table.to_dict())) == [table.columns[-1]]
     assert list(sealed.leaks(table.drop(table.columns[-1]).to_dict())) == []
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".json"])
-def test_in_whatever_kind_of_file_they_are_joined(sealed_run: Path, sealed: Sealed, tmp_path: Path, suffix: str):
+def test_a_joined_outcome_is_found_in_every_kind_of_file(sealed_run: Path, sealed: Sealed, tmp_path: Path, suffix: str):
     table, path = joined(sealed_run, sealed, "the move, as it is scored"), tmp_path / f"table{suffix}"
     if suffix == ".parquet":
         table.write_parquet(path)

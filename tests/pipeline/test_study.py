@@ -74,7 +74,7 @@ def test_a_limit_of_the_budget_ends_a_step_and_the_next_study_goes_on_there(boug
     assert ended[0] == 0, ended[1]
 
 
-def test_it_ends_with_the_verdict_and_bought_nothing_behind_it_or_twice(bought):
+def test_a_study_ends_with_the_verdict_and_buys_nothing_after_it_or_twice(bought):
     folder, server, (_, ((_, said), requests)) = bought
     verdict = verdict_of(folder)
     assert verdict["state"] == "NOT WORTH IT"
@@ -87,7 +87,7 @@ def test_it_ends_with_the_verdict_and_bought_nothing_behind_it_or_twice(bought):
     assert "git add conf params.yaml dvc.lock && git commit -m 'Study to" in flat
 
 
-def test_whoever_has_the_store_replays_it_at_no_call_also_in_other_steps(bought, tmp_path):
+def test_a_finished_study_is_replayed_from_the_store_without_a_call(bought, tmp_path):
     folder, server, _ = bought
     other = tmp_path / "repository"
     clone_to(other)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 LOG = ".dvc/cache/forecasts/trials"
+pytestmark = pytest.mark.journey  # the default run, made anew where the code changed
 
 
 def logged(clone) -> dict[str, str]:
@@ -19,7 +20,6 @@ def test_a_run_logs_its_whole_grid_and_its_rule(default_run):
     assert tried == ranked | {stated}
 
 
-@pytest.mark.journey
 def test_stages_restored_from_the_run_cache_are_logged_by_make_run(clone):
     before = logged(clone)
     clone.sh(f"rm -r {LOG} artifacts/sweep artifacts/backtest")
@@ -29,7 +29,6 @@ def test_stages_restored_from_the_run_cache_are_logged_by_make_run(clone):
     assert logged(clone) == before
 
 
-@pytest.mark.journey
 def test_two_clones_with_different_logs_write_the_same_bytes(clone, default_run):
     add = "from stages.trading.trials import Entry; from stages.runs.trial_log import open_log; "
     add += "from stages.params.api import ApiParams; from stages.io.settings import read_params; "

@@ -22,7 +22,7 @@ def reasons(checked: Checked, session: date = TUESDAY) -> list[str | None]:
     return so_far(checked).filter(session=session)["reason"].to_list()
 
 
-def test_a_gap_in_the_afternoon_does_not_condemn_the_morning() -> None:
+def test_a_gap_in_the_afternoon_does_not_drop_the_morning() -> None:
     checked = through_the_gate(delivery().filter(~minutes(TUESDAY, 300, 305)))
 
     assert reasons(checked) == [None] * 305 + ["sustained_gap"] * 85

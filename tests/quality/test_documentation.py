@@ -24,7 +24,7 @@ def test_every_check_of_the_report_has_a_row() -> None:
     assert {name for name in counts if f"`{name}`" not in PAGE} == set()
 
 
-def test_what_marks_or_warns_is_told_by_the_report() -> None:
+def test_the_report_holds_every_mark_and_warning() -> None:
     """A session that is warned by a check outside `FLAGS` would not say why; `off_print` is told symbol by symbol."""
     assert {*BAR_MARKS, *WARNINGS} - {"off_print"} <= {*FLAGS}
 
@@ -40,7 +40,7 @@ def test_every_threshold_is_named() -> None:
     assert {field for field in QualityParams.model_fields if f"`{field}`" not in PAGE} == set()
 
 
-def test_what_is_caught_is_told_for_every_fault_and_the_sound_feeds_are_counted() -> None:
+def test_what_is_caught_is_reported_for_every_fault_and_the_sound_feeds_are_counted() -> None:
     """`make detection` prints the shares of all sizes; the page shows those at which detection begins."""
     for fault, (_, _, sizes) in FAULTS.items():
         planted = [f"{size:g}" if isinstance(size, float) else str(size) for size in sizes]

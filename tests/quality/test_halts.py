@@ -276,7 +276,7 @@ def test_others_that_are_halted_say_nothing_of_a_pause() -> None:
     assert (kinds(one), kinds(nobody)) == ([("2024-11-19", 30, "halt")], [("2024-11-19", 30, "alone")])
 
 
-def test_it_is_a_pause_only_once_it_is_too_long_for_a_gap() -> None:
+def test_minutes_without_bars_are_a_pause_only_once_too_long_for_a_gap() -> None:
     """Before, nobody can know: five minutes of gap, of which the morning's completeness takes notice, then a halt."""
     kept = check_symbols(paused(200, 214), dialect(), CALENDAR, KEEP)["AAA"]
 
@@ -335,7 +335,7 @@ def test_halts_of_other_years_are_not_told() -> None:
 @pytest.mark.parametrize(
     ("begins", "ends", "told"), [(-5, 0, False), (-5, 1, True), (389, 400, True), (390, 400, False)]
 )
-def test_a_halt_is_told_where_it_reaches_into_the_span(begins: int, ends: int, told: bool) -> None:
+def test_a_halt_is_reported_where_it_reaches_into_the_span(begins: int, ends: int, told: bool) -> None:
     """Minutes after the open of the only session."""
     first = CALENDAR["open_utc"][0] + timedelta(minutes=begins)
     assert (halts_of("AAA", halt(first, ends - begins), CALENDAR.head(1)).height == 1) == told

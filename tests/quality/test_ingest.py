@@ -284,7 +284,7 @@ def test_a_ticker_is_a_new_companys_only_from_the_day_on_which_the_other_left_it
         ([0, 0, 0, 1], None),  # a stamp that comes again is no step
     ],
 )
-def test_a_step_is_told_where_more_than_half_of_the_stamps_have_it(steps: list[int], told: str | None) -> None:
+def test_a_step_is_reported_where_more_than_half_of_the_stamps_have_it(steps: list[int], told: str | None) -> None:
     opened = CALENDAR["open_utc"][0]
     stamped = pl.DataFrame({"ts": [opened + timedelta(minutes=m) for m in accumulate(steps, initial=0)]})
     with pytest.raises(HardFailure, match=told) if told else nullcontext():

@@ -70,14 +70,14 @@ def test_bars_that_lean_against_the_stated_label_without_the_asked_confidence_co
     assert "confidence 95." in undecided(stretches_of(1, nats=3.0), dialect(), QUALITY)
 
 
-def test_stretches_of_one_offset_after_another_are_told_as_one() -> None:
+def test_stretches_of_one_offset_after_another_are_reported_as_one() -> None:
     switched = contradiction(stretches_of(0, 1, 1), dialect(), QUALITY)
     assert switched is not None
     spans = "2024-01-04 to 2024-01-15 09:30 (start labels); 2024-02-04 to 2024-03-15 09:31 (end labels); correct"
     assert spans in switched.detail
 
 
-def test_what_leans_on_a_row_or_two_decides_nothing_alone_and_rows_that_all_else_contests_decide_nothing() -> None:
+def test_evidence_of_one_or_two_rows_decides_nothing_alone() -> None:
     alone = [lead_over_end_labels(**{sign: 50.0}) for sign in ("ranges", "prints", "rows")]
     assert alone == pytest.approx([4.0, 6.0, 50.0])
     assert lead_over_end_labels(rows=50.0, volume=-6.0) == 44.0
@@ -99,7 +99,7 @@ def test_a_row_without_a_range_says_less_of_an_auction_the_more_minutes_have_non
 
 
 @pytest.mark.parametrize(("against", "runs"), [(7.9, [(0, 2, 0)]), (8.0, [(0, 2, 0)]), (8.1, [(0, 1, 0), (1, 2, 1)])])
-def test_a_new_stretch_of_sessions_costs_eight_nats(against: float, runs: list[tuple[int, int, int]]) -> None:
+def test_a_change_of_label_between_sessions_costs_eight_nats(against: float, runs: list[tuple[int, int, int]]) -> None:
     assert _runs(np.array([[0.0, -100.0], [-against, 0.0]])) == runs
 
 
@@ -116,7 +116,7 @@ def test_enough_is_exactly_as_sure_and_on_as_many_sessions_as_is_asked() -> None
     assert (sure.confidence, sure.is_decided(0.999), sure.is_decided(0.9991)) == (0.999, True, False)
 
 
-def test_a_sign_that_tells_a_tenth_of_a_nat_in_a_session_is_not_counted_in_words() -> None:
+def test_a_sign_worth_a_tenth_of_a_nat_a_session_is_not_mentioned() -> None:
     by_sign = np.zeros((len(SIGNS), 3, len(CANDIDATES)))
     starts, ends = (int(np.searchsorted(CANDIDATES, offset)) for offset in (0, 1))
     for sign, against_starts, against_ends in (
@@ -266,7 +266,7 @@ def test_a_switch_of_labels_within_the_span_stops_the_run_and_names_the_sessions
 @pytest.mark.parametrize("rows", ["390", "391", "all"])
 @pytest.mark.parametrize("late", [-5, -2, 2, 5])
 @pytest.mark.parametrize("label", ["start", "end"])
-def test_stamps_that_are_off_by_some_minutes_are_told_with_the_shift(label: str, late: int, rows: str) -> None:
+def test_stamps_that_are_off_by_some_minutes_are_reported_with_the_shift(label: str, late: int, rows: str) -> None:
     failure = stop(Feed(seed=6, label=label, rows=rows, begin=JUNE, late_min=late), bar_label=label)
 
     assert f"the stamps are {abs(late)} minutes {'late' if late > 0 else 'early'}" in failure.detail
@@ -353,7 +353,7 @@ def test_bars_that_do_not_tell_are_undecided_until_the_params_vouch_for_the_labe
     assert [report["symbols"]["S"]["checks"]["TS5_undecided"] for report in reports] == [1, 1]
 
 
-def test_trust_does_not_let_a_contradicted_label_pass() -> None:
+def test_a_trusted_label_that_bars_contradict_is_refused() -> None:
     assert stop(Feed(seed=5, begin=JUNE), bar_label="end", bar_label_trusted=True) is not None
 
 
@@ -400,7 +400,7 @@ def test_more_sessions_or_more_confidence_can_be_asked_for() -> None:
         assert bool(check_symbols({"S": flat(two)}, dialect(), two, asked)["S"].undecided) is is_undecided
 
 
-def test_the_rhythm_of_five_minutes_is_heard_where_a_feed_has_it_and_decides_nothing_alone() -> None:
+def test_the_five_minute_rhythm_of_volume_is_read_and_decides_nothing_alone() -> None:
     """30 sessions of equal bars without their first rows; half as much again is traded in minutes like 10:05."""
     middle = flat().with_columns(pl.Series("volume", np.random.default_rng(1).lognormal(5, 0.3, flat().height)))
     minute_of_hour = ts.dt.minute()

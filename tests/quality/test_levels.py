@@ -110,7 +110,7 @@ def test_a_price_beyond_the_ceiling_is_believed_from_the_next_session_on_if_the_
 
 
 @pytest.mark.parametrize("factor", [0.25, 0.05, 1 / 7, 0.02, 2 / 3, 25.0])
-def test_a_nights_move_that_fits_a_split_is_told_and_kept(factor: float) -> None:
+def test_a_nights_move_that_fits_a_split_is_reported_and_kept(factor: float) -> None:
     checked = through_the_gate(times(factor * 1.02, from_on(MONDAY)))
 
     assert (day(checked, MONDAY)["verdict"], day(checked, MONDAY)["PX4"]) == ("warn", 1)
@@ -118,7 +118,7 @@ def test_a_nights_move_that_fits_a_split_is_told_and_kept(factor: float) -> None
     assert checked.days["n_missing"].sum() == 0
 
 
-def test_a_split_is_told_also_where_no_other_symbol_tells_of_the_night() -> None:
+def test_a_split_is_reported_also_where_no_other_symbol_tells_of_the_night() -> None:
     others = delivery(seed=2).filter(~minutes(MONDAY, 0, 0))  # its first bar is not the open
     found = together(AAA=times(0.255, from_on(MONDAY)), BBB=others)
 
@@ -302,7 +302,8 @@ def test_a_listed_jump_within_sessions_in_another_unit_is_remembered_until_the_p
 
 
 @pytest.mark.parametrize(("factor", "split"), [(0.5, "2:1"), (0.25, "4:1"), (0.05, "20:1"), (7.0, "1:7")])
-@pytest.mark.parametrize("symbols", [("AAA", "BBB"), ("AAA", "BBB", "CCC")])
+# more symbols at length
+@pytest.mark.parametrize("symbols", [("AAA", "BBB"), pytest.param(("AAA", "BBB", "CCC"), marks=pytest.mark.torture)])
 def test_symbols_that_split_on_the_same_night_are_no_market(
     factor: float, split: str, symbols: tuple[str, ...]
 ) -> None:
@@ -313,7 +314,8 @@ def test_symbols_that_split_on_the_same_night_are_no_market(
     assert [[one["split"] for one in found[name].levels] for name in symbols] == [[split]] * len(symbols)
 
 
-@pytest.mark.parametrize("factor", [0.5, 0.7, 100.0])
+# other moves at length
+@pytest.mark.parametrize("factor", [0.5, *(pytest.param(factor, marks=pytest.mark.torture) for factor in (0.7, 100.0))])
 def test_a_listed_jump_may_come_on_a_night_on_which_the_market_moves(factor: float) -> None:
     """All lose 22 %, and AAA has its listed factor besides; a further fifth less is neither."""
     others = {name: times(0.78, from_on(MONDAY), seed) for seed, name in enumerate(("BBB", "CCC"), 2)}
@@ -348,7 +350,11 @@ def test_news_of_one_symbol_that_a_list_holds_excuses_no_other_in_that_minute(li
     assert (TUESDAY in failed(found["AAA"]), failed(found["BBB"])) == (listed, [])
 
 
-@pytest.mark.parametrize(("hit", "believed"), [(1, False), (3, False), (4, True), (7, True)])
+# beside the limit; farther from it at length
+@pytest.mark.parametrize(
+    ("hit", "believed"),
+    [(3, False), (4, True), *(pytest.param(*one, marks=pytest.mark.torture) for one in ((1, False), (7, True)))],
+)
 def test_a_move_is_shared_if_enough_of_all_others_have_it_also_of_those_whose_bars_are_void(
     hit: int, believed: bool
 ) -> None:
@@ -387,13 +393,13 @@ def test_a_whole_feed_in_another_unit_is_no_market() -> None:
     assert [failed(one) for one in minute.values()] == [[TUESDAY], [TUESDAY]]
 
 
-def test_one_wrong_price_at_the_first_open_of_all_does_not_condemn_the_study() -> None:
+def test_one_wrong_price_at_the_first_open_does_not_stop_the_study() -> None:
     checked = through_the_gate(times(100.0, minutes(CALENDAR["session"][0], 0, 0)))
 
     assert failed(checked) == [CALENDAR["session"][0]]
 
 
-def test_a_name_whose_nights_are_wild_is_measured_by_its_own_nights() -> None:
+def test_a_symbol_with_volatile_nights_is_measured_by_its_own_nights() -> None:
     """Nights of 10 % either way: a night of 18 % is none to be told."""
     wild = np.exp(np.cumsum(np.tile([0.1, -0.1], 7)))
     scale = pl.DataFrame({"date": CALENDAR["session"], "scale": wild})

@@ -71,7 +71,7 @@ def test_a_dropped_session_is_reported_with_its_reason_and_is_not_usable() -> No
     require_sound(report, ["AAA", "BBB"])
 
 
-def test_a_session_that_only_one_symbol_lacks_is_told_apart_from_one_that_nobody_has() -> None:
+def test_a_session_that_one_symbol_lacks_is_told_apart_from_one_that_all_lack() -> None:
     alone = report_on(AAA=lacking(TUESDAY), BBB=delivery(seed=2))["warnings"]
     both = report_on(AAA=lacking(TUESDAY), BBB=lacking(TUESDAY))["warnings"]
 
@@ -105,7 +105,7 @@ def test_a_symbol_of_the_universe_without_bars_is_named() -> None:
         require_sound(report_on(AAA=delivery()), ["AAA", "CCC"])
 
 
-def test_doubts_about_a_whole_symbol_are_told_in_words() -> None:
+def test_doubts_about_a_whole_symbol_are_reported_in_words() -> None:
     adjusted = delivery().with_columns(pl.col("open", "high", "low", "close") * 0.7312345)
     late = delivery().filter(~pl.col("ts").is_in(CALENDAR["open_utc"].to_list()))
 

@@ -164,7 +164,7 @@ def test_a_sentence_is_said_where_it_is_true_and_only_there(sentence: str) -> No
     ],
     ids=["the share that is asked for", "less", "the share that is not warned of", "less than that"],
 )
-def test_a_share_of_usable_sessions_is_told_below_its_limit_and_not_at_it(
+def test_a_share_of_usable_sessions_is_reported_below_its_limit_and_not_at_it(
     refused_below: float, warned_below: float, found: tuple[str, str]
 ) -> None:
     """13 of 14 are usable."""
@@ -179,7 +179,7 @@ def test_a_share_of_usable_sessions_is_told_below_its_limit_and_not_at_it(
 
 
 @pytest.mark.parametrize(("finer", "warned"), [(66, False), (67, True)])
-def test_a_share_of_too_fine_prices_is_told_above_its_limit_and_not_at_it(finer: int, warned: bool) -> None:
+def test_a_share_of_too_fine_prices_is_reported_above_its_limit_and_not_at_it(finer: int, warned: bool) -> None:
     """66 of 5,280 bars are 0.0125; two more lie between ticks, where trades are printed."""
     asked = QUALITY.model_copy(update={"off_tick_share": 0.0125})
     printed = pl.int_range(pl.len()).is_between(100, 101)
@@ -211,7 +211,7 @@ def test_after_a_stop_nothing_is_said_of_sessions(check: str) -> None:
     assert usable_sessions(report) == {"AAA": ()}
 
 
-def test_prices_that_are_too_fine_are_told_with_the_tick_that_they_were_held_to() -> None:
+def test_prices_that_are_too_fine_are_reported_with_the_tick_that_they_were_held_to() -> None:
     own = type(QUALITY).model_validate(QUALITY.model_dump() | {"by_symbol": {"AAA": {"tick_size": 0.02}}})
     adjusted = delivery().with_columns(pl.col("open", "high", "low", "close") * 0.7312345)
     (warning,) = [one for one in report_on({"AAA": adjusted}, own)["warnings"] if one.startswith("PX6")]
@@ -253,6 +253,7 @@ def test_the_stop_names_the_symbol_that_was_not_delivered() -> None:
     require_sound(report_on({"AAA": delivery(), "BBB": delivery(seed=2)}), symbols)
 
 
+@pytest.mark.journey  # many sessions are cut short
 def test_a_session_that_fails_late_was_a_trading_day_and_one_that_fails_early_was_not() -> None:
     """Its morning was asked and traded, since nobody could know; its outcomes are void."""
     replay, world = replay_of(small_study.study_of(), small_study.record_of()), small_study.Audited().world

@@ -22,7 +22,7 @@ def spoiled(seed: int) -> pl.DataFrame:
     return frame.with_columns(pl.col(PRICES) * pl.Series(factor)).with_columns(pl.col("low") * pl.Series(low))
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.torture) for seed in (2, 3))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.torture) for seed in (1, 2, 3))])
 def test_bars_and_verdicts_are_those_of_the_oracle(seed: int) -> None:
     frame = spoiled(seed)
     checked = through_the_gate(frame, CALENDAR)
@@ -40,6 +40,7 @@ def test_bars_and_verdicts_are_those_of_the_oracle(seed: int) -> None:
     assert checked.bars["is_outlier"].to_list() == bars["is_outlier"].to_list()
 
 
+@pytest.mark.journey  # a loop over every minute, in plain Python
 def test_no_bar_depends_on_a_later_one_of_any_symbol() -> None:
     """Crashes and wicks that all share, beside faults of their own: what others excuse is known at its minute."""
     feeds = {name: spoiled(seed) for seed, name in enumerate(("AAA", "BBB", "CCC"))}

@@ -39,7 +39,7 @@ def test_prices_far_below_a_tick_are_refused_and_called_no_whole_numbers(factor:
     assert "less than 0.1 ticks (quality.tick_size" in told.value.detail
 
 
-def test_so_are_prices_in_cents_with_fractions_since_trades_off_the_exchange_print_between_cents() -> None:
+def test_prices_in_cents_with_fractions_are_refused_too() -> None:
     between = pl.int_range(pl.len()) % 10
     high = pl.when(between < 3).then(pl.col("high") + 0.0049).otherwise("high")
     low = pl.when(between > 6).then(pl.col("low") - 0.0049).otherwise("low")
@@ -60,7 +60,7 @@ def test_prices_with_cents_are_not(factor: float) -> None:
     assert through_the_gate(in_unit(factor)).failure is None
 
 
-def test_who_states_a_coarser_tick_may_have_whole_prices() -> None:
+def test_with_a_coarser_stated_tick_prices_may_be_whole_numbers() -> None:
     coarse = QualityParams.model_validate(QUALITY.model_dump() | {"tick_size": 1.0})
 
     check_unit(in_unit(100.0), coarse)

@@ -72,9 +72,9 @@ def test_a_wick_exactly_at_the_limit_is_left_alone_and_none_is_believed_beyond_t
         )
         return bool(judge_wicks(bars, QUALITY.model_copy(update=changes))[0])
 
-    prices = [cents / 10 for cents in range(100, 4000)]
+    prices = [cents / 10 for cents in range(100, 4000, 7)]
     assert not [price for price in prices if cut(price, round(price * 1.03, 6))]
-    assert all(cut(price, round(price * 1.0301, 6)) for price in prices[::100])
+    assert all(cut(price, round(price * 1.0301, 6)) for price in prices[::50])
     assert cut(100.0, 250.0, wick_floor_share=3.0)
 
 
@@ -103,7 +103,7 @@ def test_another_symbols_wick_counts_from_a_third_of_the_floor(share: float, sta
     assert (found["low"] < 0.95 * found["close"], found["high"] > 1.05 * found["close"]) == (stays, stays)
 
 
-def test_a_low_of_a_cent_is_nobodys_even_if_all_symbols_have_it() -> None:
+def test_a_low_of_a_cent_is_cut_even_if_all_symbols_have_it() -> None:
     found = together(AAA=with_wick(0.0001), BBB=with_wick(0.0001, seed=2))
 
     assert [int(one.days["PX8"].sum()) for one in found.values()] == [1, 1]

@@ -81,7 +81,7 @@ def test_other_snapshots_spans_and_caps_ask_less_but_never_otherwise():
 
 
 @pytest.mark.parametrize("name", ["model", "model_epoch", "deployment"])
-def test_who_is_asked_is_part_of_every_key(name):
+def test_the_forecaster_is_part_of_every_key(name):
     assert keys(MARKET).isdisjoint(keys(MARKET, who=model_spec(**{name: "another"})))
 
 

@@ -92,7 +92,7 @@ def test_the_clock_is_named_only_where_it_differs_from_that_of_all_earlier_quest
         Question.parse(named)
 
 
-def test_neither_the_zone_in_which_an_instant_is_told_nor_the_order_of_options_moves_it():
+def test_neither_the_zone_in_which_an_instant_is_reported_nor_the_order_of_options_moves_it():
     told = QUESTION.snapshot_utc.astimezone(timezone(timedelta(hours=-4)))
     same = replace(QUESTION, snapshot_utc=told, options=dict(reversed(QUESTION.options.items())))
     assert same.canonical() == CANONICAL

@@ -171,7 +171,7 @@ def test_scrambling_the_future_moves_no_row_and_no_key_of_the_past(row, seed):
         ({"history_days": [30]}, r"no question can be asked.*'insufficient_history': 16\}\. Shorten"),
     ],
 )
-def test_what_cannot_be_asked_is_told_in_one_sentence(changes, message):
+def test_what_cannot_be_asked_is_reported_in_one_sentence(changes, message):
     with pytest.raises(ConfigurationError, match=message):
         plan(market(), **changes)
 

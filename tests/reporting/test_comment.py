@@ -40,7 +40,7 @@ def test_both_verdicts_stand_first_and_the_price_before_every_figure():
         (Price(480, 9, 9, 9, None), "**9 calls**: 480 questions, 9 of them new"),
     ],
 )
-def test_the_price_is_told_in_calls(price, words):
+def test_the_price_is_reported_in_calls(price, words):
     assert price.words.startswith(words)
 
 
@@ -100,6 +100,7 @@ def test_a_picture_is_a_png_in_the_colours_of_light_paper():
     assert light_colours()["--paper"] == "#ffffff"
 
 
+@pytest.mark.journey  # two pictures are drawn
 def test_a_picture_without_its_label_is_another_picture():
     figure = curves({"main": record(), "this change": record()}).figures[0]
     assert png(figure, "who forecast") != png(figure, "")

@@ -61,7 +61,7 @@ def test_a_bound_of_low_confidence_stays_on_its_side(name, one, told):
 
 
 @pytest.mark.parametrize(("confidence", "told"), [(0.975, "97.5 % sure"), (0.999, "99.9 % sure")])
-def test_a_stated_confidence_is_told_as_stated(confidence, told):
+def test_a_stated_confidence_is_reported_as_stated(confidence, told):
     stated = config()["gates"] | {"oos_sharpe_confidence": confidence}
     said = comparison(record(config=config() | {"gates": stated}), "hit_rate", gate(0.4, 0.48, 0.3))
     assert said == f"0.4 < 0.48; {told}: ≥ 0.3"

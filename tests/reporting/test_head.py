@@ -94,7 +94,7 @@ def test_forecasts_are_not_called_bad_where_a_control_keeps_them_from_trading():
     assert short(shut)["Found"] == "a control fails, and no forecast is trusted, so nothing was traded."
 
 
-def test_where_nobody_is_on_the_whitelist_more_sessions_are_no_advice():
+def test_with_an_empty_whitelist_more_sessions_are_not_advised():
     universe = {"universe": record().config["universe"] | {"whitelist": []}}
     nobody = record(config=record().config | universe, gates=gates("INCONCLUSIVE"), oos=oos() | {"trading": []})
     said = short(nobody)
@@ -129,7 +129,7 @@ def test_before_the_holdout_begins_the_next_step_lets_its_sessions_into_the_reco
 
 
 @pytest.mark.parametrize(("begins", "held_by_the_record"), [("2025-03-31", True), ("2025-04-01", False)])
-def test_a_holdout_that_the_record_holds_and_nobody_asked_needs_no_more_bars(begins, held_by_the_record):
+def test_a_holdout_that_the_record_holds_without_questions_needs_no_more_bars(begins, held_by_the_record):
     config = real().config
     sections = {"requests": {"last_session": "2024-12-31"}, "split": {"holdout_from": begins, "holdout_sessions": None}}
     in_steps = config | {name: config[name] | keys for name, keys in sections.items()}
@@ -139,7 +139,7 @@ def test_a_holdout_that_the_record_holds_and_nobody_asked_needs_no_more_bars(beg
 
 
 @pytest.mark.parametrize(("net_bp", "trades", "said"), [(-54.9, 14, "change the rule"), (0.0, 0, "loosen the rule")])
-def test_nobody_waits_for_the_holdout_of_a_rule_that_loses_or_trades_nothing(net_bp, trades, said):
+def test_the_holdout_is_not_offered_to_a_rule_that_loses_or_trades_nothing(net_bp, trades, said):
     book = pl.DataFrame([{"span": "search", "symbol": "PORTFOLIO", **key_figures(net_bp, trades)}])
     assert short(real(oos=oos() | {"held": {"all": 0}}, portfolio=book))["Next"].startswith(said)
 

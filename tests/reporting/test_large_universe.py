@@ -48,7 +48,7 @@ def test_the_best_and_the_worst_forecast_are_among_the_shown_in_the_stated_order
     assert record().shown == list(SYMBOLS)
 
 
-def test_who_may_trade_is_picked_by_the_errors_at_the_horizon_that_each_trades():
+def test_symbols_are_shown_by_their_errors_at_the_horizon_that_each_trades():
     """At 20 minutes, which it trades, STRONG lies between the others; at the common 10 it is the best of all."""
     one = crowded()
     rules = one.config["rules"] | {"horizon_min": 10, "horizon_min_by_symbol": {"STRONG": 20}}
@@ -127,6 +127,7 @@ def test_the_data_gate_shows_first_what_lost_most():
     assert [row.cells[0] for row in table.rows] == ["NULL", "WEAK"]
 
 
+@pytest.mark.journey  # the page of five hundred symbols
 def test_the_page_of_a_large_universe_is_whole():
     assert "rMAE of every symbol" in render_page(crowded())
 

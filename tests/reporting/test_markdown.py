@@ -105,6 +105,7 @@ def skeleton(page: str) -> list[str]:
     return [" ".join(one).strip() for one in found if one[0].strip("/") != "code"]
 
 
+@pytest.mark.journey  # a whole page twice
 def test_a_study_of_a_hostile_name_has_the_same_pages_as_one_of_a_plain_name():
     for page, plain in zip(pages(EVERY_WAY), pages("plain"), strict=True):
         assert skeleton(page) == skeleton(plain)

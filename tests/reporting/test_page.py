@@ -18,6 +18,7 @@ def page() -> str:
     return sealed_page()
 
 
+@pytest.mark.journey  # a whole page of its own
 def test_the_second_page_of_a_process_has_the_bytes_of_the_first(page):
     """That another process, folder and hash seed give the same, the committed lock of the default run says."""
     assert render_page(replace(record())) == page  # another record: none of its sections is drawn yet
@@ -46,6 +47,7 @@ def test_every_figure_has_alt_text_and_says_that_the_forecast_is_local_on_an_art
         assert "(not TimeGPT) on an artificial market" in figure
 
 
+@pytest.mark.journey  # a whole page of its own
 def test_a_bought_forecast_is_named_by_its_own_source_and_not_called_local():
     bought = forecasts().with_columns(pl.col("source").replace("local:seasonal", "timegpt-2.1@api"))
     page = render_page(record(forecasts=by_symbol(bought)))
@@ -53,6 +55,7 @@ def test_a_bought_forecast_is_named_by_its_own_source_and_not_called_local():
     assert "not TimeGPT" not in page
 
 
+@pytest.mark.journey  # a whole page of its own
 def test_the_page_is_drawn_of_what_is_kept_of_documents(page):
     kept = {"metrics": rmae_alone, "quality": exceptions_alone}
     small = {name: json.loads(json.dumps(getattr(record(), name)), object_hook=hook) for name, hook in kept.items()}
@@ -76,6 +79,7 @@ def test_the_api_section_is_neither_read_nor_shown(page):
     assert "max_attempts" not in page
 
 
+@pytest.mark.journey  # every figure is compiled
 def test_every_figure_is_valid_json_with_rows_that_a_browser_can_read_and_keeps_the_schema_of_vega_lite(page):
     specs = re.findall(r'<script type="application/json">(.*?)</script>', page, flags=re.DOTALL)
     assert all("NaN" not in spec and json.loads(spec)["description"] for spec in specs)

@@ -51,7 +51,7 @@ def test_each_run_says_of_which_symbols_and_sessions_it_is():
     assert f"search span {SESSIONS[30]} to {SESSIONS[-1]}, 30 sessions" in page
 
 
-def test_runs_that_were_told_the_same_say_so():
+def test_runs_that_were_reported_the_same_say_so():
     section = params(runs(), [])
     assert section.grids == ()
     assert section.sentences == ("None: both runs have the same params.",)

@@ -164,7 +164,7 @@ def test_a_fold_is_drawn_from_the_start_of_its_first_session_to_the_end_of_its_l
     assert len(ends) == 3
 
 
-def test_a_walk_that_traded_nothing_is_told_and_not_drawn():
+def test_a_walk_that_traded_nothing_is_reported_and_not_drawn():
     idle = walk_forward(record(walk_forward=walk().with_columns(trades=pl.lit(0), net_bp=pl.lit(0.0))))
     assert not idle.figures
     assert "0.0 bp net in 0 trades" in text_of(idle)
@@ -176,7 +176,7 @@ def test_without_a_walk_the_page_says_how_to_ask_for_one():
     assert not section.grids
 
 
-def test_a_walk_without_a_fold_is_told_with_the_sessions_that_it_lacks():
+def test_a_walk_without_a_fold_is_reported_with_the_sessions_that_it_lacks():
     split = config()["split"] | {"walk_forward": {"first_train_sessions": 60, "fold_sessions": 5}}
     section = walk_forward(record(walk_forward=walk().clear(), config=config() | {"split": split}))
     said = "the first choice needs 60 sessions, then 1 session of embargo and one to trade, and the variants are"
@@ -190,7 +190,7 @@ def test_gates_stand_with_value_threshold_evidence_and_words():
     assert rows[2].cells[1:] == ("PASS", hand_made, "240", "60", "A hand-made judgement.")
 
 
-def test_unknown_features_are_told_beside_the_rule_that_limits_them():
+def test_unknown_features_are_reported_beside_the_rule_that_limits_them():
     section = data(record())
     assert "Required features: ret_1m. They are unknown on at most 0.00% of a symbol's minutes" in section.sentences[1]
     assert "allows 5.00%) and on 183 minutes in all" in section.sentences[1]
@@ -291,6 +291,7 @@ def test_an_undefined_sharpe_is_a_dash_not_a_zero():
     assert ("Sharpe ± standard error (36 trials)", "\N{EN DASH}") in facts
 
 
+@pytest.mark.journey  # a whole page of its own
 def test_few_days_leave_scores_without_bounds_and_the_page_still_stands():
     unbounded = record().metrics | {
         scope: [
@@ -378,7 +379,7 @@ def test_every_forecast_names_its_source_and_whether_it_was_asked_or_is_the_benc
     ]
 
 
-def test_a_reader_in_a_hurry_is_told_what_is_artificial_and_what_is_local():
+def test_the_head_of_the_page_says_what_is_artificial_and_what_is_local():
     told = headline(record())
     assert "market is artificial" in told.caveat
     assert "nothing about TimeGPT" in told.caveat

@@ -26,7 +26,7 @@ def test_the_card_stands_before_the_gates_on_the_page_and_in_the_report():
         assert second.split(";")[0] in flat
 
 
-def test_a_card_takes_the_colour_of_its_verdict():
+def test_a_card_has_the_colour_of_its_verdict():
     kinds = {"WORTH IT": "PASS", "NOT WORTH IT": "FAIL", "NOT YET KNOWN": "INCONCLUSIVE", "NOT SHOWN": "INCONCLUSIVE"}
     open_ = {"decided_on": None, "more_sessions": [3, 9]}
     found = {state: card_of(record(worth=verdict_with(state=state, **open_))).kind for state in kinds}
@@ -77,7 +77,7 @@ def test_a_run_from_before_this_verdict_has_a_page_without_it():
     assert 'id="gates"' in page
 
 
-def test_of_two_runs_each_verdict_is_a_line_and_other_studies_are_told_to_be_a_choice():
+def test_of_two_runs_each_verdict_is_a_line_and_other_studies_are_reported_to_be_a_choice():
     another = verdict_with(study_id="w00000000000", state="NOT SHOWN", estimate=None, interval=[None, 0.01])
     section = both_worth({"one": record(), "two": record(worth=another), "early": record(worth=None)})
     one, two, early = (row.cells for row in section.grids[0].rows)

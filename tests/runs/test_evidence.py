@@ -79,7 +79,7 @@ def refused(*stages: str) -> str:
     return str(told.value)
 
 
-def test_a_run_that_is_as_its_lock_says_is_evidence_and_nothing_is_told(ran, capsys):
+def test_a_run_that_is_as_its_lock_says_is_evidence_and_nothing_is_reported(ran, capsys):
     require_evidence("judge")
     state(api={"mode": "online"})
     require_evidence("judge")  # no stage depends on `api`
@@ -136,7 +136,7 @@ def test_a_stage_that_never_ran_is_named(ran):
     assert "dvc.lock records no run of sweep" in refused("sweep")
 
 
-def test_a_listing_of_conf_that_is_another_now_refuses_and_other_code_is_told_in_one_line(ran, capsys):
+def test_a_listing_of_conf_that_is_another_now_refuses_and_other_code_is_reported_in_one_line(ran, capsys):
     Path("stages/bars.py").write_text("# quicker\n")
     require_evidence("judge")
     assert capsys.readouterr().err == (
@@ -166,7 +166,7 @@ def test_an_input_that_two_stages_read_in_different_states_is_named_once(ran):
 
 
 @pytest.mark.parametrize("lock", ["", "schema: '2.0'\n", "stages: {a: [", "nonsense"])
-def test_an_empty_or_torn_lock_is_told_with_the_way_back(ran, lock):
+def test_an_empty_or_torn_lock_is_reported_with_the_way_back(ran, lock):
     Path("dvc.lock").write_text(lock)
     assert "dvc.lock is empty, incomplete or in the middle of a merge" in refused("judge")
     assert "`git checkout HEAD -- dvc.lock`" in refused("judge")
@@ -229,6 +229,7 @@ def test_a_lock_is_read_as_by_the_library_with_which_dvc_writes_it():
         assert parse_run("", text).stages == YAML(typ="safe").load(text)["stages"]
 
 
+@pytest.mark.torture  # a lock cut off at every place
 def test_a_lock_cut_off_anywhere_is_refused_or_read_and_no_traceback(ran):
     """What can be read of it names fewer stages or inputs, which then count as never made."""
     text = yaml.safe_dump(yaml.safe_load(LOCK))

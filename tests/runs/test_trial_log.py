@@ -82,7 +82,7 @@ def test_of_many_threads_adding_one_entry_one_finds_it_new(log: TrialLog):
         assert sum(pool.map(log.add, [entry("a")] * 32)) == 1
 
 
-def test_a_damaged_entry_is_told_does_not_count_and_is_mended_by_adding_it_again(
+def test_a_damaged_entry_is_reported_does_not_count_and_is_mended_by_adding_it_again(
     log: TrialLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     log.add(entry("a"))
@@ -138,7 +138,7 @@ class Gone(LocalStore):
 
 
 @pytest.mark.parametrize("failure", [StoreUnreachable("nobody answers"), StoreRefused("log in")])
-def test_a_remote_that_is_down_stops_nobody_and_loses_nothing(
+def test_a_remote_that_is_down_stops_no_run_and_loses_no_answer(
     failure: Exception, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     log = TrialLog(LocalStore(tmp_path / "here"), Gone(tmp_path / "shared", failure))

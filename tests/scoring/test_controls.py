@@ -196,7 +196,7 @@ def test_a_forecast_whose_question_is_not_there_fails_the_echo(market):
     assert found["echo"] == "FAIL"
 
 
-def test_where_it_is_known_what_can_be_known_nobody_may_know_more(market):
+def test_a_forecast_better_than_the_best_possible_one_is_a_leak(market):
     frame, bars = market
     keys = ["symbol", "snapshot_utc", "horizon_min"]
     honest = frame.filter(model="asked").select(

@@ -44,7 +44,7 @@ def test_a_symbol_without_a_p_is_not_counted_among_the_tests():
     assert found == {("A", 40, 10, "cqr"): Discovery(0.04, 0.04, 1)}
 
 
-def test_only_the_whitelist_is_traded_together_and_a_stranger_is_judged_among_all():
+def test_the_whitelist_is_traded_together_and_another_symbol_is_judged_among_all():
     three = [measured("A", 0.03), measured("B", 0.5), measured("C", 0.03)]
     found = adjusted(three, stated("A", method="cqr"))
 

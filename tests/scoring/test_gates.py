@@ -266,7 +266,7 @@ def test_a_discovery_is_judged_at_exactly_its_share_and_at_exactly_even(alone, a
     assert (judged.verdict, judged.value, judged.threshold) == (verdict, adjusted, 0.1)
 
 
-def test_an_adjusted_p_is_told_with_six_decimals_and_judged_with_all():
+def test_an_adjusted_p_is_reported_with_six_decimals_and_judged_with_all():
     judged = judge_discovery(entry(), Discovery(0.01, 0.1000004, 3), GATES.fdr, GATES)
     assert (judged.verdict, judged.value) == (Verdict.INCONCLUSIVE, 0.1)
 
@@ -282,7 +282,7 @@ def test_a_p_too_small_to_be_written_is_said_to_be_small(p, told):
     ("share", "told"),
     [(0.000499, "0 %"), (0.0005, "0.1 %"), (0.0994, "9.9 %"), (0.1, "10 %"), (0.105, "10 %"), (1.2, "100 %")],
 )
-def test_a_rare_share_is_told_with_a_decimal(share, told):
+def test_a_rare_share_is_reported_with_a_decimal(share, told):
     assert _percent(share) == told
 
 
@@ -305,7 +305,7 @@ def test_no_power_is_said_where_even_the_best_or_the_worst_forecast_would_not_be
 
 
 @pytest.mark.parametrize(("confidence", "told"), [(0.99, "99 %"), (0.975, "97.5 %"), (0.999, "99.9 %")])
-def test_a_stated_confidence_is_told_as_stated(confidence, told):
+def test_a_stated_confidence_is_reported_as_stated(confidence, told):
     worse = entry(1.2, 1.3)
     worse["metrics"]["rmae"]["calibrated"]["floor"] = 1.1
     assert skill(worse, worse_confidence=confidence).words.endswith(f"with {told} confidence")

@@ -59,7 +59,7 @@ def test_a_price_that_moves_on_three_days_of_sixty_has_an_error_ratio_but_no_bou
 
 
 @pytest.mark.parametrize("r2", [0.0, 0.9])
-def test_then_skill_is_inconclusive_and_the_words_say_why(r2):
+def test_without_bounds_skill_is_inconclusive_and_the_words_say_why(r2):
     gates = judged(moving_on(3, r2=r2))["gates"]
 
     for name in ("rmae", "rrmse"):
@@ -143,5 +143,5 @@ def test_what_is_surely_worse_than_persistence_fails_before_there_are_days_for_a
     assert verdicts[20]["gates"]["coverage"]["verdict"] == "INCONCLUSIVE"
 
 
-def test_an_honest_forecaster_is_not_called_worse_for_want_of_days():
+def test_a_calibrated_forecaster_is_not_called_worse_for_too_few_days():
     assert judged(as_answered(with_truth(25, r2=0.1, models=("asked",))))["verdict"] == "INCONCLUSIVE"

@@ -66,7 +66,7 @@ def test_on_three_days_an_alarm_takes_nineteen_errors_of_students_t(ahead, lead_
     assert (str(cell["lead_se"]), cell["alarm"]) == (str(lead_se), alarm)  # as text: a zero has no sign
 
 
-def test_who_stands_still_where_ticks_are_coarse_has_not_seen_the_future():
+def test_persistence_on_coarse_ticks_raises_no_alarm():
     """Of 20 bp ticks and 3 planted bp, the price stays on nine days of ten: to say so errs less, and is no leak."""
     frame = with_truth(60, clocks=("10:30", "13:30"), models=("asked",))
     frame = frame.with_columns(y_bp=pl.when(pl.int_range(pl.len()) % 19 < 2).then(20.0).otherwise(0.0))
@@ -79,7 +79,7 @@ def test_who_stands_still_where_ticks_are_coarse_has_not_seen_the_future():
     assert (still["verdict"], leaked["verdict"]) == ("PASS", "FAIL")
 
 
-def test_an_honest_forecaster_raises_no_alarm_even_if_it_knows_the_plant(market):
+def test_a_forecaster_that_knows_the_planted_pattern_raises_no_alarm(market):
     proof = oracle_bound([as_answered(market)], lambda _: known(market))
 
     assert (proof["verdict"], proof["alarms"], proof["n"]) == ("PASS", 0, 480)
@@ -111,7 +111,7 @@ def test_a_tenth_of_the_outcome_in_one_symbol_is_enough(market, symbol):
 
 
 @pytest.mark.journey
-def test_alarms_by_luck_are_as_rare_as_three_errors_of_a_normal():
+def test_false_alarms_are_as_rare_as_three_standard_errors_of_a_normal():
     # 4,000 cells of forecasters that are off the oracle by noise of their own, on ten days each: t with 9 degrees.
     frame = with_truth(
         10, symbols=tuple(f"S{k:04d}" for k in range(4000)), clocks=("10:30",), r2=0.3, models=("asked",)

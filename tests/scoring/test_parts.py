@@ -50,7 +50,7 @@ def test_what_a_plot_shows(whole, parts):
         assert_frame_equal(shown(hits_by_clock(parts)), shown(hits_by_clock([whole])), check_exact=True)
 
 
-def test_who_knows_too_much(whole, parts):
+def test_the_oracle_bound_is_the_same_in_parts(whole, parts):
     def oracle(rows: pl.DataFrame) -> pl.DataFrame:
         expected = {"planted_bp": 0.0, "on_tick_bp": 0.0, "oracle_mae_bp": 1.0, "persistence_mae_bp": 1.0}
         return rows.select("symbol", "snapshot_utc", "horizon_min").unique().with_columns(**expected)

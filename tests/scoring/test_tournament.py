@@ -75,7 +75,7 @@ def test_a_narrow_forecaster_is_corrected_and_the_correction_is_proposed():
     assert found["params"] == {"calibration": {"method": found["method"]}}
 
 
-def test_an_honest_forecaster_is_left_as_answered_since_machinery_must_earn_its_place(market):
+def test_a_calibrated_forecaster_is_left_as_answered(market):
     found = compared(by_every_method(market))
 
     assert found["method"] == "identity"
@@ -134,7 +134,7 @@ def test_all_methods_are_judged_on_the_outcomes_that_all_could_correct():
     assert compared(spoilt)["methods"] == compared(rows)["methods"]
 
 
-def test_a_wild_symbol_counts_no_more_than_a_calm_one(market):
+def test_a_volatile_symbol_counts_no_more_than_a_calm_one(market):
     times = pl.when(pl.col("symbol") == "B").then(1000.0).otherwise(1.0)
     scaled = market.with_columns((pl.col(name) * times).alias(name) for name in (*QUANTILES, "y_bp"))
 

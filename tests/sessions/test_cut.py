@@ -91,7 +91,7 @@ def test_a_month_without_a_forecast_between_others_is_no_envelope_but_an_error()
         cut_sessions(calendar, gone, params(holdout_months=2))
 
 
-def test_nor_over_the_turn_of_a_year():
+def test_no_session_is_lost_over_the_turn_of_a_year():
     calendar, forecasts = record(140, 5)
     gone = forecasts.filter(pl.col("session").dt.month() != 12)
 
@@ -251,6 +251,6 @@ def test_the_span_document_can_be_read_without_the_code():
 
 
 @pytest.mark.parametrize(("asked", "embargo"), [(1, 1), (2, 1)])
-def test_nothing_is_said_to_be_lowered_that_is_at_its_least(asked, embargo):
+def test_the_advice_lowers_no_param_that_is_at_its_least(asked, embargo):
     with pytest.raises(ConfigurationError, match=r"left to search: shorten requests\.history_days"):
         cut_sessions(*record(asked + 5, 5), params(holdout=1, embargo=embargo))

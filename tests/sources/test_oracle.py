@@ -87,6 +87,7 @@ def test_the_default_gate_is_within_the_oracles_reach_where_something_is_planted
     assert rows["oracle_mae_bp"].sum() / rows["persistence_mae_bp"].sum() < 0.85
 
 
+@pytest.mark.journey  # a thousand sessions are drawn
 def test_of_what_is_pulled_back_even_the_oracle_knows_little_more_than_the_default_gate_asks():
     rows = answered("STRONG", 10, "ou")
     gain = (rows["y_bp"].abs() - (rows["y_bp"] - rows["planted_bp"]).abs()) / rows["y_bp"].abs().mean()

@@ -49,10 +49,12 @@ def test_half_of_what_is_pulled_back_is_gone_after_a_half_life():
     assert 1e8 * surprise == pytest.approx([300, 375])
 
 
+@pytest.mark.journey  # twelve years of sessions are drawn
 def test_what_is_pulled_back_has_the_stated_deviation_at_every_minute_from_the_first_on(years):
     assert years[:, [0, 1, 195, 390]].std(axis=0) == pytest.approx(20.0, rel=0.05)
 
 
+@pytest.mark.journey  # twelve years of sessions are drawn
 def test_what_is_pulled_back_moves_as_its_forecast_says(years):
     m0, horizon_min = np.array([59]), np.array([10])
     told = [PLANTS["ou"].ahead("A", PULLED, path / 1e4, m0, horizon_min) for path in years]
@@ -62,6 +64,7 @@ def test_what_is_pulled_back_moves_as_its_forecast_says(years):
     assert abs(np.corrcoef(left, years[:, 60])[0, 1]) < 4 / sqrt(len(years))
 
 
+@pytest.mark.journey  # twelve years of sessions are drawn
 def test_each_session_has_a_path_of_its_own(years):
     assert abs(np.corrcoef(years[:-1, 390], years[1:, 0])[0, 1]) < 4 / sqrt(len(years))
 

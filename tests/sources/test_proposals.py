@@ -290,7 +290,7 @@ def test_the_form_of_a_stamp_is_the_one_that_all_fit_and_that_leads_to_trading_d
     assert found == form or pl.Series(stamps).str.to_datetime(found).equals(pl.Series(stamps).str.to_datetime(form))
 
 
-def test_stamps_of_two_forms_are_told_with_one_of_each() -> None:
+def test_stamps_of_two_forms_are_reported_with_one_of_each() -> None:
     with pytest.raises(
         DataContractError, match=r"'2024/01/02' and '01/0[23]/2024.* have different, unknown formats: write"
     ):
@@ -298,7 +298,7 @@ def test_stamps_of_two_forms_are_told_with_one_of_each() -> None:
 
 
 @pytest.mark.parametrize(("day", "clock"), [(20240131, 930), ("2024-01-31", 93000), (20240131, "09:30")])
-def test_whole_numbers_for_a_day_or_a_time_are_told_as_that(day: int | str, clock: int | str) -> None:
+def test_whole_numbers_for_a_day_or_a_time_are_reported_as_that(day: int | str, clock: int | str) -> None:
     """Where a file declares them, as parquet does: one of the two was taken for the whole stamp."""
     rows = pl.DataFrame({"date": [day] * 2, "time": [clock] * 2}).with_columns(
         open=1.0, high=2.0, low=1.0, close=2.0, volume=1
@@ -309,7 +309,7 @@ def test_whole_numbers_for_a_day_or_a_time_are_told_as_that(day: int | str, cloc
     assert beside.aliases == {"datetime": "ts"}
 
 
-def test_a_number_that_is_no_stamp_is_told_as_that() -> None:
+def test_a_number_that_is_no_stamp_is_reported_as_that() -> None:
     with pytest.raises(
         DataContractError, match=r"'1704205800.0' is neither a whole number since 1970.*convert the stamps"
     ):

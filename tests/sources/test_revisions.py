@@ -38,7 +38,7 @@ def test_an_object_written_again_with_the_same_content_is_not_revised() -> None:
     assert len(changes([file("x", None, "1")], [file("x", None, "2")]).revised) == 1
 
 
-def test_another_form_is_told_column_by_column_before_rows_are_compared() -> None:
+def test_another_form_is_reported_column_by_column_before_rows_are_compared() -> None:
     before = bars()
     after = before.with_columns(pl.col("t").dt.replace_time_zone(None), pl.col("v").cast(pl.Int64), n=1).drop("c")
 

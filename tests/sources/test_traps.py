@@ -55,13 +55,14 @@ def test_the_market_without_a_trap_passes_half_day_and_change_of_clocks_included
     assert CALENDAR["open_utc"].dt.hour().n_unique() == 2
 
 
-def test_a_halt_is_one_symbols_and_a_feed_gap_everybodys():
+def test_a_halt_concerns_one_symbol_and_a_feed_gap_all_symbols():
     gap = ("2024-11-19", 60, 15, "halt")
     assert kinds(halt(MARKET, "WEAK", TUESDAY, "10:30", "10:44")) == {"STRONG": [], "WEAK": [gap], "NULL": []}
     assert set(map(tuple, kinds(feed_gap(MARKET, TUESDAY, "10:30", "10:44")).values())) == {((*gap[:3], "feed"),)}
     assert troubled(feed_gap(MARKET, TUESDAY, "10:30", "10:44"))["NULL"] == {TUESDAY: ("fail", "sustained_gap")}
 
 
+@pytest.mark.journey  # a study of its own
 def test_a_split_is_suspected_on_its_day_and_no_return_knows_of_it():
     parted = MARKET | {"STRONG": split(MARKET["STRONG"], FRIDAY, 4)}
     assert troubled(parted) == {"STRONG": {FRIDAY: ("warn", None)}, "WEAK": {}, "NULL": {}}
@@ -79,7 +80,7 @@ def test_a_split_is_suspected_on_its_day_and_no_return_knows_of_it():
         assert after["STRONG"][name].to_list() == pytest.approx(whole["STRONG"][name].to_list(), abs=1e-5)
 
 
-def test_a_clock_without_summer_time_and_trading_after_an_early_close_are_told():
+def test_a_clock_without_summer_time_and_trading_after_an_early_close_are_reported():
     failure = checked({"NULL": standard_time(MARKET["NULL"])})["NULL"].failure
     assert (failure.check, failure.session) == ("TS5", date(2024, 10, 21))
     assert troubled({"NULL": after_an_early_close(MARKET["NULL"], HALF_DAY)}) == {"NULL": {HALF_DAY: ("warn", None)}}
@@ -116,7 +117,7 @@ def bounced() -> tuple[pl.DataFrame, pl.DataFrame]:
     return bars, table(rows)
 
 
-def test_who_forecasts_a_bounce_has_skill_and_no_money():
+def test_a_forecast_of_the_bid_ask_bounce_has_skill_and_earns_nothing():
     """From the ask the price falls back five points to the mid on average; the way there and back costs eleven.
 
     The mid halves the mean square: the outcome's two bounces of five points make 50, what is left of them 25.

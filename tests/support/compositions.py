@@ -2,10 +2,12 @@
 
 import pickle
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import md5
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
@@ -14,14 +16,25 @@ Compose = Callable[..., DictConfig]
 
 
 def remembering(compose: Compose) -> Compose:
-    """`hydra.compose`, which answers from memory while no byte of its folder changed."""
-    known: dict[object, bytes] = {}
+    """`hydra.compose`, which answers from memory while no file that it looked for changed.
+
+    A changed file of conf/ leaves what other choices compose to as it was.
+    """
+    known: dict[object, list[tuple[dict[str, bytes | None], bytes]]] = {}
 
     def composed(config_name: str, overrides: Sequence[str] | None = None, **options: object) -> DictConfig:
-        asked = (content(), config_name, tuple(overrides or ()), str(options))
-        if asked not in known:
-            known[asked] = pickle.dumps(compose(config_name, overrides=list(overrides or ()), **options))
-        return pickle.loads(known[asked])
+        earlier = known.setdefault((config_name, tuple(overrides or ()), str(options)), [])
+        now = cache(partial(content, folder()))
+        for read, result in earlier:
+            if all(now(name) == before for name, before in read.items()):
+                return pickle.loads(result)
+        with pytest.MonkeyPatch.context() as patch:
+            read: dict[str, bytes | None] = {}
+            folders = SourcesRegistry.instance().resolve("file")
+            patch.setattr(folders, "is_config", noting(folders.is_config, read))
+            result = pickle.dumps(compose(config_name, overrides=list(overrides or ()), **options))
+        earlier.append((read, result))
+        return pickle.loads(result)
 
     return composed
 
@@ -76,11 +89,23 @@ def hydras_own() -> DictConfig:
     return own
 
 
-def content() -> str:
-    """A digest of every YAML file below the folders that Hydra searches at this moment."""
-    digest = md5(usedforsecurity=False)
-    for element in GlobalHydra.instance().config_loader().get_search_path().get_path():
-        if "://" not in element.path:  # of a package
-            for path in sorted(Path(element.path).rglob("*.yaml")):
-                digest.update(f"\0{path.relative_to(element.path)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()
+def noting(is_config: Callable[[Any, str], bool], read: dict[str, bytes | None]) -> Callable[[Any, str], bool]:
+    """`is_config`, which Hydra asks of each file before it reads it; the content goes into `read`."""
+
+    def noted(source: Any, name: str) -> bool:
+        read[name] = content(Path(source.path), name)
+        return is_config(source, name)
+
+    return noted
+
+
+def folder() -> Path:
+    """The one that Hydra reads at this moment."""
+    paths = [element.path for element in GlobalHydra.instance().config_loader().get_search_path().get_path()]
+    return next(Path(path) for path in paths if "://" not in path)
+
+
+def content(folder: Path, name: str) -> bytes | None:
+    """Of a file of conf/, which may be named without its ending; None if it is missing."""
+    path = folder / f"{name.removesuffix('.yaml')}.yaml"
+    return path.read_bytes() if path.is_file() else None

@@ -91,7 +91,7 @@ def test_sixteen_buyers_race_for_a_budget(limit: int, contexts: ContextFactory, 
     assert server.sent == limit
 
 
-def test_nobody_is_refused_while_a_reservation_is_free(contexts: ContextFactory, server: TimeGPTServer):
+def test_no_buyer_is_refused_while_a_reservation_is_free(contexts: ContextFactory, server: TimeGPTServer):
     """As many reservations as requests are wanted: whoever is refused was refused wrongly."""
     codes = exit_codes([start(contexts, [f"SYM{n}"], range(2), per_day=32) for n in range(16)])
     tell("just enough", buyers=16, wanted=32, limit=32, sent=server.sent, refused=sum(map(bool, codes)))
@@ -114,7 +114,7 @@ def test_a_nearly_full_row_gives_its_last_reservations_once(contexts: ContextFac
     assert set(codes) <= {0, 4}
 
 
-def test_a_gap_in_the_row_stops_everybody(contexts: ContextFactory, server: TimeGPTServer):
+def test_a_gap_in_the_numbers_of_reservations_stops_every_run(contexts: ContextFactory, server: TimeGPTServer):
     exit_codes([start(contexts, ["FILL"], range(8))])
     day = next(iter(contexts.context().ledger.objects.names(DAYS)))
     for reservation in (contexts.root / DAYS / day).glob("0003-0.*"):

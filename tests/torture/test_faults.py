@@ -21,7 +21,7 @@ pytestmark = pytest.mark.torture
 
 
 @pytest.mark.parametrize("fault", ENDS)
-def test_a_fault_in_the_middle_of_a_purchase_loses_nothing_and_what_is_kept_is_free(
+def test_a_fault_in_the_middle_of_a_purchase_loses_no_answer_and_kept_answers_are_free(
     fault: str, contexts: ContextFactory, server: TimeGPTServer, clock: Any
 ):
     wanted = questions(["AAA", "BBB"], range(4))

@@ -85,7 +85,9 @@ def release_spent(contexts: ContextFactory, server: TimeGPTServer, snapshots: in
 
 @pytest.mark.parametrize("phase", ["reserved", "sent"])
 @pytest.mark.parametrize("ending", ["503", "ok"])
-def test_a_released_buyer_that_lives_pays_no_third_time(phase: str, ending: str, tmp_path: Path, server: TimeGPTServer):
+def test_a_live_buyer_whose_key_was_released_pays_no_third_time(
+    phase: str, ending: str, tmp_path: Path, server: TimeGPTServer
+):
     """It pauses, a person releases its key, another machine takes it; then it goes on, and fails or is answered."""
     first_machine, second_machine = machines(tmp_path, server, 2)
     key, person = asked().question.key, Attempts(first_machine.remote, "a person", 3)

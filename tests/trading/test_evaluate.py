@@ -56,7 +56,7 @@ def nothing_found(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_with_nothing_found_the_run_ends_well_the_gate_does_not_and_nobody_looked_at_the_holdout(nothing_found):
+def test_with_nothing_found_the_run_ends_well_the_gate_fails_and_the_holdout_stays_sealed(nothing_found):
     """There is no holdout to read here, so whoever tried would fail."""
     done = run_module(nothing_found, "stages.evaluate")
     assert done.returncode == 0, done.stderr
@@ -179,6 +179,7 @@ def test_of_two_months_one_opens_alone_and_of_the_other_nothing_is_read(held: He
     assert (gates["oos_sharpe"]["verdict"], gates["oos_sharpe"]["words"]) == ("SEALED", told["words"])
 
 
+@pytest.mark.journey  # several books of two months are evaluated
 def test_two_open_months_are_judged_together_and_told_apart_however_they_were_opened(held: Held):
     name = held.run(None)["strategy_id"]
     by_month = held.run(dict.fromkeys(held.months, name))
@@ -194,6 +195,7 @@ def test_two_open_months_are_judged_together_and_told_apart_however_they_were_op
     assert read(held.folder, "gates.json")["gates"]["hit_rate"]["n"] == by_month["kpis"]["trades"]
 
 
+@pytest.mark.journey  # several books of two months are evaluated
 def test_a_month_without_forecasts_of_the_stated_history_is_one_without_trades(held: Held):
     """A month of one day, say, whose longer history lacked a session: the shorter one was asked, and not traded."""
     name, part = held.run(None)["strategy_id"], held.holdout / "2025-01/calibrated.parquet"

@@ -106,7 +106,7 @@ def test_methods_and_cost_multiples_have_no_neighbours():
         ({"method": ("split",)}, r"sweep\.grid\.method asks for split"),
     ],
 )
-def test_an_axis_over_forecasts_that_nobody_made_is_refused(axes, message):
+def test_a_grid_axis_over_forecasts_that_were_not_made_is_refused(axes, message):
     made = table([forecast("A", date(2024, 3, 13), "10:30", (1.0, 2.0, 3.0))])
     with pytest.raises(ConfigurationError, match=message):
         require_swept(strategy("A"), grid(**axes), made)

@@ -120,7 +120,7 @@ def test_the_share_has_the_exact_interval_of_clopper_and_pearson():
     assert five["trading"]["passed"] == five["verdict"]["passed"] == 0
 
 
-def test_the_rate_of_false_discoveries_is_told_where_there_is_such_a_gate():
+def test_the_rate_of_false_discoveries_is_reported_where_there_is_such_a_gate():
     replays = [Passed(False, False, False, fdr=k < 1) for k in range(20)]
     rate = luck(replays)["fdr"]
     assert (rate["passed"], rate["n"]) == (1, 20)

@@ -54,6 +54,7 @@ def folder(home: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.journey  # processes compile
 def test_a_copy_of_the_file_is_not_compiled_again_and_an_edited_one_is(folder: Path):
     for name, text, read in (("clone", MODULE, True), ("edited", f"{MODULE}# edited\n", False)):
         (folder / name).mkdir()
@@ -144,6 +145,7 @@ told(compiled(lambda x: 3 * x), 14)
 """
 
 
+@pytest.mark.journey  # processes compile
 def test_code_on_disk_is_read_without_the_compiler_which_still_compiles_what_is_new(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

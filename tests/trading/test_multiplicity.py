@@ -84,7 +84,7 @@ def test_real_skill_is_called_skill():
     assert deflated_sharpe(daily[:, 7], float(np.delete(sharpes, 7).var(ddof=1)), 20) > 0.99
 
 
-def test_twins_count_once_and_independent_variants_each():
+def test_equal_variants_count_once_and_independent_ones_each():
     one = luck(2, 500, 1)
     assert effective_trials(np.hstack([one] * 10)) == pytest.approx(1.0)
     assert effective_trials(luck(2, 5000, 10)) == pytest.approx(10.0, abs=0.3)
@@ -190,6 +190,6 @@ def test_figures_of_many_variants_are_the_same_in_small_pieces(monkeypatch):
     assert effective_trials(daily) == pytest.approx(trials, rel=1e-12)
 
 
-def test_overfitting_looks_at_each_of_twins_once():
+def test_overfitting_counts_equal_variants_once():
     daily = luck(4, 60, 9)
     assert overfitting_probability(np.hstack([daily, daily[:, 3:]]), 8) == overfitting_probability(daily, 8)

@@ -181,7 +181,7 @@ def test_only_the_cells_that_the_strategy_would_trade_count():
     assert document["cells"] == dict(zip(outcome.strategy.whitelist, failing, strict=True))
 
 
-def test_what_is_left_after_all_trials_is_shown_for_the_stated_rule_and_judged_by_nobody():
+def test_the_deflated_sharpe_of_the_stated_rule_is_shown_and_not_judged():
     poor = judged(WON, ranking=ranked(strategy("STRONG").combo, dsr=0.01))
     assert poor["verdict"] == "PASS"
     assert poor["selection"]["dsr"] == 0.01
@@ -194,7 +194,7 @@ def test_a_rule_outside_of_the_grid_has_no_deflated_sharpe_ratio():
     assert selection["pbo"] == 0.1
 
 
-def test_variants_at_other_costs_are_not_among_those_whose_overfitting_is_told():
+def test_variants_at_other_costs_are_not_among_those_whose_overfitting_is_reported():
     cheap = [ranked(f"{cost_mult} times the costs").with_columns(cost_mult=cost_mult) for cost_mult in (0.0, 0.5)]
     both = pl.concat([*cheap, ranked(strategy("STRONG").combo), ranked("a neighbour")])
     assert judged(WON, ranking=both)["selection"]["grid_variants"] == 2
@@ -220,7 +220,7 @@ def test_a_sealed_holdout_releases_nothing_but_the_name_that_would_open_it():
     assert outcome.released_daily.is_empty()
 
 
-def test_an_opened_holdout_releases_its_sessions_trades_and_figures():
+def test_an_opened_holdout_shows_its_sessions_trades_and_figures():
     outcome = outcome_of(strategy("STRONG"), holdout=WON)
     document = oos_document(outcome, gates())
     assert document["status"] == "OPEN"
@@ -243,7 +243,7 @@ FIRST = span_of(range(15), *[trade("STRONG", day, 10.0 + day % 3) for day in ran
 SECOND = span_of(range(15, 30), *[trade("STRONG", day, 10.0 + day % 3) for day in range(15, 30)])
 
 
-def test_a_month_that_is_open_is_told_while_the_book_stays_sealed_until_all_are():
+def test_a_month_that_is_open_is_reported_while_the_book_stays_sealed_until_all_are():
     outcome = of_months(first=FIRST)
     document = oos_document(outcome, gates())
 

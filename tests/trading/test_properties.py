@@ -57,7 +57,7 @@ def test_a_symbol_holds_at_most_one_position_and_waits_after_it(one):
 
 @given(some_strategy)
 @every
-def test_nothing_trades_on_a_bar_that_nobody_traded_in(one):
+def test_trades_are_filled_only_on_real_bars(one):
     trades = traded(one)
     bars = ALL_BARS.select("symbol", "ts", "open", "high", "low")
     trades = (

@@ -76,7 +76,7 @@ def cells_of(base: Strategy, horizon: int) -> set[Cell]:
     return {Cell(symbol, base.rules.history_days, horizon, base.method) for symbol in base.whitelist}
 
 
-def test_a_plateau_beats_a_lonely_peak():
+def test_a_plateau_ranks_above_a_single_peak():
     means = [8.0, 0.0, 0.0, 5.0, 6.0, 5.0, 0.0]
     assert proposed(means)["params"] == {"rules": {"k_sigma": 2.5}}
     assert proposed(means, plateau=False)["params"] == {}  # the peak is k_sigma 0.5, which params state already
@@ -255,7 +255,7 @@ def test_the_bar_is_that_of_the_best_of_all_trials_whatever_the_grid_looks_like(
     assert deflated([lifted, book(9.0, seed=4)], (1.0, 2.0), 1000) == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_copy_or_a_near_copy_never_raises_a_deflated_sharpe():
+def test_a_copy_or_near_copy_of_a_variant_never_raises_a_deflated_sharpe():
     stops = (1.0, 1.5, 2.0)
     for seed in range(20):
         one, near = book(3.0, seed=seed), book(3.01, seed=seed)

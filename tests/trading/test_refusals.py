@@ -233,7 +233,7 @@ def test_the_compiled_codes_are_those_of_the_reasons():
         ({"horizon_min_by_symbol": {"A": 6}}, r"rules\.horizon_min_by_symbol asks for 6"),
     ],
 )
-def test_a_rule_on_forecasts_that_nobody_made_is_refused(rules, message):
+def test_a_rule_on_forecasts_that_were_not_made_is_refused(rules, message):
     with pytest.raises(ConfigurationError, match=message):
         require_tradable(strategy("A", **rules), table([asked("10:30")]))
 

@@ -23,7 +23,7 @@ def id_of(changes=(), manifest=MANIFEST, trading=("STRONG",)):
     return strategy_id(Study.parse(document).document(), manifest, trading)
 
 
-def test_it_is_the_start_of_the_sha256_of_the_stated_values_in_canonical_form():
+def test_the_strategy_id_is_the_start_of_the_sha256_of_its_canonical_values():
     stated = Study.parse(DOCUMENT).document()
     del stated["split"]["open_holdout"], stated["split"]["walk_forward"], stated["calibration"]["methods"]
     params = canonical({name: stated[name] for name in SECTIONS})

@@ -29,7 +29,7 @@ def test_the_p_value_is_that_of_arch_on_studentised_days(seed, drift):
 
 
 @pytest.mark.parametrize("drift", [0.0, -0.15, -0.6])
-def test_it_is_a_slow_reading_of_the_paper(drift):
+def test_the_p_value_is_that_of_a_slow_loop_over_the_paper(drift):
     # Hansen (2005): T = max(max_k sqrt(n) d_k / w_k, 0); a draw is centred at d_k where sqrt(n) d_k / w_k is at least
     # -sqrt(2 ln ln n), else at 0; p is the share of draws whose best is at least T, the sample counted as one.
     from arch.bootstrap import StationaryBootstrap
@@ -48,7 +48,7 @@ def test_it_is_a_slow_reading_of_the_paper(drift):
     assert superior_ability_p(daily, reps, 3) == (1 + as_good) / (1 + reps)
 
 
-def test_it_asks_for_nothing_of_the_size_of_a_variant():
+def test_the_p_value_does_not_depend_on_the_scale_of_a_variant():
     daily = luck(4, 73, 12)
     assert superior_ability_p(daily, 200, 7) == superior_ability_p(daily * SPREAD[:12], 200, 7)
 
@@ -68,7 +68,7 @@ def test_superior_ability_finds_skill_and_ignores_still_variants():
     assert superior_ability_p(still, 500, 7) is None
 
 
-def test_no_p_value_is_nothing_and_where_nobody_earned_it_is_one():
+def test_a_p_value_is_never_zero_and_is_one_where_no_variant_earned():
     assert superior_ability_p(luck(6) + 3.0, 200, 7) == 1 / 201
     assert superior_ability_p(luck(6) - 3.0, 200, 7) == 1.0
 

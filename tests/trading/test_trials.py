@@ -165,7 +165,7 @@ def test_the_variance_of_scores_is_that_of_all_distinct_trials():
     assert prior_sharpe_var([scored(a=2.0)], FAMILY) is None
 
 
-def test_twins_do_not_make_the_variance_of_scores_look_small():
+def test_equal_variants_do_not_lower_the_variance_of_scores():
     assert prior_sharpe_var([scored(a=2.0, b=4.0, c=6.0, d=6.0, e=6.0)], FAMILY) == pytest.approx(1.0)
 
 

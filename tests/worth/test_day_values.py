@@ -90,7 +90,7 @@ def test_two_outcomes_of_one_question_break_the_contract():
         compare(asked, free.with_columns(y_bp=pl.col("y_bp") + 1.0))
 
 
-def test_a_question_that_one_side_was_not_asked_counts_for_nobody():
+def test_a_question_that_one_side_was_not_asked_counts_for_neither_side():
     asked, free = pair(5)
     assert compare(asked.head(7), free).questions.height == 7
 

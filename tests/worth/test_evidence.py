@@ -66,7 +66,7 @@ def test_negating_swaps_the_sides_and_another_unit_changes_nothing(x, mean, unit
     assert np.array_equal(log_e_values(unit * x, unit * mean, unit * S0), log_e_values(x, mean, S0))
 
 
-def test_so_it_is_with_bounds():
+def test_bounds_scale_with_their_values_and_swap_sides_when_negated():
     x = 0.05 * np.random.default_rng(4).standard_normal(70)
     assert np.array_equal(bounds(-x, S0, 20.0), -bounds(x, S0, 20.0, sign=-1), equal_nan=True)
     assert np.array_equal(bounds(8.0 * x, 8.0 * S0, 20.0), 8.0 * bounds(x, S0, 20.0), equal_nan=True)

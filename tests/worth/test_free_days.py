@@ -152,11 +152,11 @@ def test_days_with_fewer_than_half_of_the_symbols_do_not_count():
     ],
     ids=["persistence alone", "seasonal alone", "har alone", "no pair", "one day"],
 )
-def test_where_no_pair_differs_on_two_days_nothing_is_told(free):
+def test_where_no_pair_differs_on_two_days_nothing_is_reported(free):
     assert deviations(free, FIRST, asking(eta=5.0)) is None
 
 
-def test_where_the_asked_forecaster_alone_answered_nothing_is_told():
+def test_where_the_asked_forecaster_alone_answered_nothing_is_reported():
     """A program beside it is not run by a plan."""
     assert deviations(frame(10, har=LOW), FIRST, asking(asked="har")) is None
 

@@ -192,7 +192,7 @@ def test_horizons_and_symbols_hold_together_or_not_and_nothing_else_is_asked_to(
     assert cell_of(document, "shape", "horizon=5")["sessions"] == 0, "the world has one horizon"
 
 
-def test_what_no_longer_has_the_evidence_that_is_shown_does_not_hold():
+def test_a_result_whose_evidence_is_gone_does_not_hold():
     sides = sides_of(r2=0.5)
     middle = FIRST_DAY + timedelta(DAYS // 2)
     later = pl.when(pl.col("session") > middle).then(-pl.col("x")).otherwise("x")

@@ -46,7 +46,7 @@ def test_the_median_day_agrees_with_the_closed_form(ratio: float, kappa: float):
     assert wait.median == pytest.approx(closed_form(ratio, kappa), rel=0.06)
 
 
-def test_one_who_is_no_better_waits_as_long_as_the_asked_advantage_is_large():
+def test_without_an_advantage_the_wait_is_that_of_the_asked_advantage():
     [none] = waits(SD, TERMS, [0.0])
     assert none.median == pytest.approx(closed_form(0.03 / SD, 0.85), rel=0.06)
     assert (none.worth, none.not_worth) == (pytest.approx(0.0, abs=0.01), pytest.approx(1.0, abs=0.01))
@@ -84,7 +84,7 @@ def test_the_plan_agrees_with_days_that_are_drawn_one_after_the_other():
     assert wait.median == pytest.approx(observed, rel=0.2)
 
 
-def test_what_is_still_to_come_is_what_follows_the_days_so_far():
+def test_the_remaining_wait_follows_from_the_days_so_far():
     x = 0.05 + SD * np.random.default_rng(11).standard_normal(12)
     assert judge(x, TERMS).decided is None
     first, last = more_sessions(x, TERMS)
@@ -153,7 +153,9 @@ def test_the_plan_in_words():
         "its end in 100 % of cases"
     )
     assert lines[5].startswith("none at all: NOT WORTH after about ")
-    assert before_you_buy(SETUP, SDS, ("ewma_fhs", "har"), TERMS)[0].endswith("4.9 %, as between ewma_fhs and har):")
+    assert before_you_buy(SETUP, SDS, ("ewma_fhs", "har"), terms(planned_sessions=1))[0].endswith(
+        "4.9 %, as between ewma_fhs and har):"
+    )
 
 
 @pytest.mark.parametrize(("worth", "not_worth", "verdict"), [(0.5, 0.5, "WORTH"), (0.49, 0.5, "NOT WORTH")])
@@ -202,8 +204,8 @@ def test_the_plan_counts_the_days_that_only_calibrate_and_money_where_a_price_is
 def test_where_only_one_pair_is_free_there_is_no_range_of_sessions():
     setup = Setup(symbols=["A"], snapshots=4, calls_a_session=4, sessions_before=0, calls_before=0, price_per_call=None)
     alike = dict.fromkeys(("close", "usual", "far"), SD)
-    [wait] = waits(SD, terms(planned_sessions=120), [0.10])
-    lines = before_you_buy(setup, alike, PAIR, terms(planned_sessions=120))
+    [wait] = waits(SD, terms(planned_sessions=40), [0.10])
+    lines = before_you_buy(setup, alike, PAIR, terms(planned_sessions=40))
     assert lines[4].startswith(f"advantage 10 %: WORTH after about {wait.median} sessions, {4 * wait.median} calls; ")
 
 

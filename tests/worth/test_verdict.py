@@ -42,7 +42,7 @@ def test_the_figures_are_those_of_the_deciding_day_and_stick():
     assert len(late.by_day.x) == 75
 
 
-def test_it_does_not_matter_in_which_steps_the_days_came():
+def test_the_verdict_does_not_depend_on_the_steps_in_which_days_came():
     x = NOISE + 0.05
     whole = judge(x, TERMS)
     assert whole.decided is not None

@@ -112,7 +112,7 @@ def test_not_shown():
     )[0]  # fmt: skip
 
 
-def test_a_step_of_a_study_is_told_in_one_line():
+def test_a_step_of_a_study_is_reported_in_one_line():
     said = "NOT YET KNOWN. Advantage 4.3 % (-0.8 to 9.8 %), 10 to 1 for, 0.5 to 1 against"
     assert line(OPEN) == f"38 sessions, 304 calls: {said}"
     assert line(OPEN | {"rehearsal": True}) == f"38 sessions, a rehearsal: nothing was paid: {said}"
@@ -167,16 +167,16 @@ def test_what_cost_nothing_is_called_a_rehearsal_and_speaks_of_no_calls():
         ({"sessions_needed": 1764}, "At this size an answer takes about 1,764 sessions."),
     ],
 )  # fmt: skip
-def test_money_is_told_beside_the_verdict(changes: dict[str, object], says: str):
+def test_money_is_reported_beside_the_verdict(changes: dict[str, object], says: str):
     assert says in card(WORTH | {"money": WORTH["money"] | changes})[2]
 
 
-def test_of_money_that_no_call_could_earn_nothing_is_told():
+def test_of_money_that_no_call_could_earn_nothing_is_reported():
     none = {"bp_a_call": None, "bp_interval": [None, None]}
     assert "Money" not in card(WORTH | {"money": MONEY | none})[2]
 
 
-def test_evidence_of_an_earlier_day_is_told_with_that_of_the_day_that_decided():
+def test_evidence_of_an_earlier_day_is_reported_with_that_of_the_day_that_decided():
     _, said, _ = card(WORTH | {"most_better": 61.2, "e_better": 10.9, "interval": [-0.084, 0.938]})
     assert "surely -8.4 to 93.8 %" in said
     assert "Evidence 61 to 1 on an earlier day, 10 to 1 on this one; 20 to 1 was needed" in said
