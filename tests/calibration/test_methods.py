@@ -195,6 +195,14 @@ def test_an_outcome_exactly_on_a_value_of_the_grid_to_a_millionth_needs_no_more(
     assert levels(row)[1:4] == [-widened, 0, widened]
 
 
+def test_an_outcome_at_the_median_needs_no_width_and_any_other_beside_an_interval_without_width_all():
+    point = np.zeros(5)
+    assert [widening_needed(point, y, np.array(1.0)).tolist() for y in (np.array(0.0), np.array(0.1))] == [
+        [-1.0] * 4,
+        [np.inf] * 4,
+    ]
+
+
 def test_offsets_of_widen_at_the_end_of_its_grid_are_counted():
     # Nine outcomes before each row: half of them and 90 % are reached within the grid, until the outcome of 9 bp makes
     # 90 % ask for 9 / 2 - 1 = 3.5 on the last two days.
@@ -207,6 +215,8 @@ def test_offsets_of_widen_at_the_end_of_its_grid_are_counted():
         return calibrate(days, params).whole.at_grid_end(grid)
 
     assert (at_end(-0.5, 0.0, 1.0), at_end(0.0, 3.5), at_end(0.0, 3.5, 4.0)) == ((2, 4), (2, 4), (0, 4))
+    others = CALIBRATION.model_copy(update={"methods": ("split",)})
+    assert calibrate(days, others).whole.at_grid_end((0.0, 3.5)) == (0, 0)
 
 
 @pytest.mark.xdist_group("libraries")

@@ -206,3 +206,11 @@ def test_a_past_too_short_for_the_benchmark_is_refused_before_an_answer_is_bough
         said = f"A at {first:%Y-%m-%dT%H:%MZ} has {held[first]} past moves of {horizon_min} min"
         with pytest.raises(DataContractError, match=said):
             require_past_moves(*given)
+
+
+def test_a_session_that_lacks_its_first_minute_gives_no_past_moves():
+    market, schedule, _ = planned(None)  # two complete sessions of 60 minutes: 15 moves of 45 min in each
+    require_past_moves(schedule, market.usable, market.calendar, 45, 2)
+    one_less = schedule.with_columns(pl.col("rows_sent") - 1)
+    with pytest.raises(DataContractError, match="has 15 past moves of 45 min"):
+        require_past_moves(one_less, market.usable, market.calendar, 45, 2)

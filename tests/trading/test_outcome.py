@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from stages.errors import ConfigurationError
-from stages.trading.holdout import open_parts
+from stages.trading.holdout import open_parts, sealed_words
 from stages.trading.outcome import Outcome, gates_document, oos_document, summary
 from tests.trading.books import HISTORY, HORIZON, METHOD, figures_of, gates, span, span_of, strategy, trade
 
@@ -282,6 +282,10 @@ def test_a_holdout_that_has_not_begun_is_sealed_in_these_words_whatever_params_o
     assert (outcome.status, outcome.released_trades.height) == ("SEALED", 0)
     judgements = gates_document(outcome, forecast_gates(STRONG="PASS"), CONTROLS, ranked("another"), gates())["gates"]
     assert "has not begun" in judgements["oos_sharpe"]["words"]
+
+
+def test_a_holdout_of_which_one_month_has_begun_is_closed():
+    assert sealed_words({"2025-02": 3, "2025-03": 0}, {}) == "The holdout is closed for this strategy."
 
 
 HELD_MONTHS = {"2025-02": 19, "2025-03": 21}

@@ -162,6 +162,7 @@ def test_the_variance_of_scores_is_that_of_all_distinct_trials():
     assert prior_sharpe_var(reversed(log), FAMILY) == prior_sharpe_var(log, FAMILY)
     assert prior_sharpe_var([scored(a=2.0, b=4.0, c=8.0)], FAMILY) == 2.3333, "7/3, of 1, 2 and 4, in four decimals"
     assert prior_sharpe_var(log, ("another", "study")) is None
+    assert prior_sharpe_var([scored(a=2.0, b=4.0)], FAMILY) == 0.5, "of 1 and 2"
     assert prior_sharpe_var([scored(a=2.0)], FAMILY) is None
 
 

@@ -105,6 +105,8 @@ def test_the_break_even_price_is_what_is_earned_more_by_the_calls_of_a_day():
     money = judge_worth(priced, "w1", sides_of(10))[0]["money"]
     assert money["break_even"] == pytest.approx(0.5)
     assert money["bp_a_call"] == pytest.approx(0.5)
+    assert money["break_even_interval"] == money["bp_interval"]
+    assert None not in money["bp_interval"]
     assert money["price_per_call"] == 0.25
     half = judge_worth(study_with(worth__notional=2e4), "w1", sides_of(10))[0]["money"]
     assert half["bp_a_call"] == pytest.approx(0.25), "the same money is half as many bp of twice the notional"
