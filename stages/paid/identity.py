@@ -72,7 +72,8 @@ def remember(kind: Kind, objects: ObjectStore) -> None:
         say_aside(f"this repository keeps its {_noun(kind)} in {objects.address} from now on{end}.")
     elif kind is STORE and seen and seen != objects.address.encode() and _holds(seen.decode(), number):
         say_aside(
-            f"the store {objects.address} is a copy of {seen.decode()}: from now on, each counts its own requests."
+            f"the store {objects.address} is a copy of {seen.decode()}: from now on, each keeps its own answers, and "
+            "under api.scope machine each counts its own requests."
         )
 
 
