@@ -219,14 +219,17 @@ def test_a_remote_that_has_all_already_is_written_nothing(local: LocalStore, rem
     assert local.read(SHARED_WITH) == store.shared.objects.address.encode()
 
 
-def test_at_a_terminal_it_is_seen_that_answers_are_shared(
+def test_at_a_terminal_it_is_seen_that_a_remote_is_read_and_given_what_it_lacks(
     local: LocalStore, remote: LocalStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setenv("FORCE_COLOR", "1")
     store = AnswerStore(local, remote)
+    store.share(record("BBB"))
     store.keep(record())
     assert list(store.mend_remote()) == []
-    assert "sharing" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "reading the remote" in said
+    assert "sharing" in said
     assert remote.read(path_of(record().key)) == record().encode()
 
 
