@@ -12,9 +12,10 @@ from pathlib import Path
 
 from stages.configuration.compose import applied_experiment, compose, describe, next_params, present
 from stages.errors import ConfigurationError, PipelineError, count
-from stages.io.bucket_store import open_remote
+from stages.io.bucket_store import BucketStore, open_remote
 from stages.io.content import LOCK
 from stages.io.dvc_state import require_own_site_cache, require_whole_rwlock
+from stages.io.object_store import LocalStore
 from stages.io.workspace import default_remote, git, main_root, store_root
 from stages.paid.client import read_key
 from stages.paid.opening import ledger_anywhere, store_anywhere
@@ -69,11 +70,21 @@ def composition() -> str:
 
 
 def remote() -> str:
-    """DVC's default remote answers within seconds."""
+    """DVC's default remote answers within seconds and may be written to."""
     named = default_remote()
     if named is None:
         return "none set: data, runs and answers stay on this machine (`dvc remote add -d`)"
-    open_remote(named)
+    objects = open_remote(named)
+    try:
+        if isinstance(objects, BucketStore):
+            objects.require_writable()
+        elif isinstance(objects, LocalStore):
+            _require_writable(_present_part(objects.root))
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"{named.name} at {named.url} may be read but not written to, so it takes no answer and no `dvc push` from "
+            f"here: {error}"
+        ) from None
     return f"{named.name} at {named.url} answers"
 
 
@@ -112,8 +123,7 @@ def disk() -> str:
     stores = {"workspace": main_root(), "store": _present_part(store_root())}
     written = [*stores.values(), *(folder for folder in store_root().glob("*") if folder.is_dir())]
     for folder in written:
-        if not os.access(folder, os.W_OK):
-            raise ConfigurationError(f"the folder {folder} may not be written: correct its permissions.")
+        _require_writable(folder)
     free = {name: shutil.disk_usage(folder).free for name, folder in stores.items()}
     words = ", ".join(f"{name} {left / 1e9:.1f} GB free" for name, left in free.items())
     if min(free.values()) < ROOM_BYTES:
@@ -165,3 +175,8 @@ def _study() -> Study:
 def _present_part(folder: Path) -> Path:
     """The nearest folder that exists already."""
     return next(part for part in (folder, *folder.parents) if part.is_dir())
+
+
+def _require_writable(folder: Path) -> None:
+    if not os.access(folder, os.W_OK):
+        raise ConfigurationError(f"the folder {folder} may not be written: correct its permissions.")

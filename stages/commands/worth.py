@@ -65,8 +65,9 @@ def study(step: int) -> None:
             break
         asked = following
     print()
-    show(card(verdict))
-    if verdict["state"] == State.NOT_YET_KNOWN:
+    is_open = verdict["state"] == State.NOT_YET_KNOWN
+    show(card(verdict)[: 2 if is_open else 3])  # an open card's third line proposes the step that cannot be taken
+    if is_open:
         print(_why_no_further(stated, sessions, end))
     print(f"Next: `make run`, then `{COMMIT} 'Study to {sessions[asked - 1]}'`.")
 

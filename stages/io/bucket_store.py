@@ -13,8 +13,9 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from stages.errors import BudgetStop, ConfigurationError, PipelineError
@@ -32,6 +33,9 @@ from stages.io.object_store import LocalStore, ObjectStore, StoreRefused, StoreU
 from stages.io.terminal import print_to_stderr
 from stages.io.workspace import Remote, default_remote
 from stages.params.api import ApiParams
+
+if TYPE_CHECKING:
+    import httpx
 
 OPERATION_SEC = 10.0
 READ_BACKS = 3
@@ -101,6 +105,13 @@ class BucketStore:
             return self.read(name) == new
         return True
 
+    def require_writable(self) -> None:
+        """*Errors*: `StoreRefused` if this login may not write. An upload is begun and never ended: nothing appears."""
+        from gcsfs.core import initiate_upload
+
+        bucket, key, _ = self.fs.split_path(f"{self.root}/writable")
+        self._do(initiate_upload, self.fs, bucket, key)
+
     async def _overwrite(self, path: str, generation: str, content: bytes) -> None:
         """One multipart upload. gcsfs itself supports only the precondition that the name is free."""
         bucket, key, _ = self.fs.split_path(path)
@@ -149,6 +160,8 @@ class BucketStore:
             self.patience_sec = OPERATION_SEC
             raise
         except TimeoutError as error:
+            with suppress(StoreUnreachable):  # it may be refused meanwhile, which the client repeats
+                _let_in(f"gs://{self.root}", lambda: self.fs)
             raise StoreUnreachable(f"{self.endpoint} gives no answer within {self.patience_sec:g} s") from error
         except KeyError as error:  # not of the login, which `open_remote` has checked
             raise StoreUnreachable(f"gs://{self.root} fails (its reply has no {error})") from error
@@ -182,22 +195,31 @@ def open_remote(remote: Remote) -> ObjectStore:
         )
     endpoint = remote.options.get("endpointurl") or GOOGLE
     _require_answer(endpoint)
-    try:  # once without the client, which would repeat for half a minute what a bucket refuses
-        bucket = remote.url.split("/")[2]
-        filesystem, headers = logged_in(bucket, lambda: _file_system(remote))
-        answer = any_object_of(filesystem, bucket, headers)
-        if not answer.is_server_error:
-            require_welcome(answer, remote.url)
-    except FileNotFoundError:
-        raise _no_bucket(remote.url) from None
-    except PipelineError as error:
-        raise StoreRefused(str(error)) from None
-    except Exception as error:
-        raise _failure(remote.url, error) from error
+    filesystem, answer = _let_in(remote.url, lambda: _file_system(remote))
     objects = BucketStore(filesystem, remote.url.split("://", 1)[1].rstrip("/") + "/forecasts", endpoint)
     if answer.is_server_error:
         objects.names("budget/limits")  # the client asks again for seconds: a hiccup is no remote that is down
     return objects
+
+
+def _let_in(uri: str, open_filesystem: Callable[[], Any]) -> "tuple[Any, httpx.Response]":
+    """The file system of a bucket, and what it answers to one request without the client.
+
+    The client would repeat for half a minute what the bucket or the login service refuses.
+    """
+    try:
+        bucket = uri.split("/")[2]
+        filesystem, headers = logged_in(bucket, open_filesystem)
+        answer = any_object_of(filesystem, bucket, headers)
+        if not answer.is_server_error:
+            require_welcome(answer, uri)
+    except FileNotFoundError:
+        raise _no_bucket(uri) from None
+    except PipelineError as error:
+        raise StoreRefused(str(error)) from None
+    except Exception as error:
+        raise _failure(uri, error) from error
+    return filesystem, answer
 
 
 def needs_network(remote: Remote) -> bool:

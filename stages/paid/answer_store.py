@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from stages.errors import ConfigurationError, PipelineError, count
 from stages.io.object_store import LocalStore, ObjectStore
-from stages.io.terminal import print_to_stderr
+from stages.io.terminal import print_to_stderr, progress
 from stages.paid.records import Dropped, Record, checked, decoded, key_of, path_of, records_in
 from stages.paid.shared_answers import Rescue, SharedAnswers
 
@@ -132,9 +132,9 @@ class AnswerStore:
                 print_to_stderr(f"{len(records)} rescued answers were moved from {path} into the store.")
         return rescued
 
-    def share(self, record: Record) -> Record:
-        """Copy a kept answer to the remote. If the remote already has another answer, that one is used here too."""
-        standing = self.shared.put(record)
+    def share(self, record: Record, standing: Record | None = None) -> Record:
+        """Copy a kept answer to the remote, unless it has `standing`. The remote's answer is used here too."""
+        standing = self.shared.put(record) if standing is None else standing
         if standing is None:
             return record
         with suppress(OSError):
@@ -149,11 +149,12 @@ class AnswerStore:
             return
         address = self.remote.address.encode()
         same = self.local.read(SHARED_WITH) == address
-        keys = self.local.names("unshared") if same else map(key_of, self.names())
-        for key in (*keys, *self.shared.set_aside()):
+        keys = self.local.names("unshared") if same else list(map(key_of, self.names()))
+        standing = self.shared.get(keys)  # many at once, while each is written alone
+        for key in progress([*keys, *self.shared.set_aside()], "sharing"):
             record = self._local(key)
             if record is not None:
-                self.share(record)
+                self.share(record, standing.get(key))
         if self.remote is not None and self.shared.takes and not same:
             with suppress(ConfigurationError):  # a store that may only be read
                 self.local.replace(SHARED_WITH, address)
@@ -172,13 +173,13 @@ class AnswerStore:
                 yield key
             else:
                 self.share(record)
-        lost = 0
-        for name in self.names():
-            if name not in there and (record := self._local(key_of(name))) is not None:
+        lost, shared = [name for name in self.names() if name not in there], 0
+        for name in progress(lost, "sharing"):
+            if (record := self._local(key_of(name))) is not None:
                 self.share(record)
-                lost += 1
-        if lost and self.remote is not None and self.shared.takes:
-            print_to_stderr(f"{count(lost, 'answer')} that the remote lacked lie there now.")
+                shared += 1
+        if shared and self.remote is not None and self.shared.takes:
+            print_to_stderr(f"{count(shared, 'answer')} that the remote lacked lie there now.")
 
     def drop(self, key: str) -> None:
         """Move a kept answer to quarantine and never use this record again.

@@ -72,7 +72,8 @@ def remember(kind: Kind, objects: ObjectStore) -> None:
         print_to_stderr(f"this repository keeps its {_noun(kind)} in {objects.address} from now on{end}.")
     elif kind is STORE and seen and seen != objects.address.encode() and _holds(seen.decode(), number):
         print_to_stderr(
-            f"the store {objects.address} is a copy of {seen.decode()}: from now on, each counts its own requests."
+            f"the store {objects.address} is a copy of {seen.decode()}: from now on, each keeps its own answers, and "
+            "under api.scope machine each counts its own requests."
         )
 
 

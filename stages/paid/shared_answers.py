@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from stages.errors import BudgetStop, ConfigurationError, PipelineError
 from stages.io.object_store import LocalStore, ObjectStore, StoreUnreachable, plain_words
-from stages.io.terminal import print_to_stderr
+from stages.io.terminal import print_to_stderr, progress
 from stages.paid.records import Dropped, Record, decoded, key_of, path_of, records_in
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ class SharedAnswers:
 
     def damaged(self, names: Iterable[str]) -> Iterator[str]:
         """The key of every damaged record among these; reads all."""
-        for _, of_folder in groupby(sorted(names), key=lambda name: name[:2]):
+        for _, of_folder in progress(groupby(sorted(names), key=lambda name: name[:2]), "reading the remote"):
             for name, content in self.read(list(of_folder)).items():
                 if content not in self.dropped and self._sound(name, content) is None:
                     yield key_of(name)

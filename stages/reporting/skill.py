@@ -26,7 +26,7 @@ from stages.reporting.record import Record
 CONTROLS = {
     "echo": "repeats the last value sent: must equal persistence",
     "oracle": "knows the answer: must make no error",
-    "shifted_oracle": "knows the answer a minute early: must be visibly worse",
+    "shifted_oracle": "reads the price one minute too early: must be visibly worse",
     "oracle_bound": "knows what was planted in an artificial market: must not be beaten",
 }
 

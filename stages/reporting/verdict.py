@@ -14,7 +14,7 @@ REASONS = {
     "PASS": "Every required gate passes.",
     "FAIL": "At least one required gate fails: nothing here justifies a trade.",
     "INCONCLUSIVE": "No required gate fails, but there is too little evidence to pass them all.",
-    "SEALED": "Nothing on the search span counts against this strategy, and nothing is judged out of sample yet.",
+    "SEALED": "No required gate of the search span fails, and nothing is judged out of sample yet.",
 }
 OWN_BARS = "`make first-run PRESET=name URI=folder` asks the same of your own bars; this market is artificial."
 NEXT = {

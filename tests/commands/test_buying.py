@@ -32,6 +32,7 @@ def test_a_study_buys_nothing_behind_its_search_span(project, steps):
 
     assert steps == [f"study: to {SESSIONS[n]}" for n in (19, 39, 48)], "the holdout and its embargo are no evidence"
     assert f"The search span ends on {SESSIONS[48]}, before split.holdout_from {SESSIONS[50]}" in said
+    assert "make study" not in said, "which would buy nothing more"
     assert project.params()["requests"]["last_session"] == str(SESSIONS[48])
 
 

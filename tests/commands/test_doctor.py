@@ -9,6 +9,8 @@ from stages.commands import doctor
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore
 from stages.paid.identity import begun_store
+from tests.io.test_object_store import ReadOnly
+from tests.io.test_object_store import refusing as refusing
 from tests.support.gcs_server import BUCKET, free_port, gcs_server
 from tests.support.locks import record_run
 
@@ -183,3 +185,23 @@ def test_a_bucket_must_be_there_and_may_be_empty(clinic, capsys, tmp_path, bucke
         found, said = failing(clinic, capsys)
     assert found == broken
     assert bucket in said
+
+
+@pytest.mark.parametrize("refusing", [ReadOnly], indirect=True)
+def test_a_bucket_that_may_only_be_read_fails_and_says_what_it_will_not_do(clinic, capsys, refusing):
+    team_remote(clinic, f"gs://{BUCKET}/dvc", f"endpointurl = {refusing}", "allow_anonymous_login = true")
+    broken, said = failing(clinic, capsys)
+    assert broken == {"remote"}
+    assert f"team at gs://{BUCKET}/dvc may be read but not written to, so it takes no answer and no `dvc push`" in said
+    assert "x@y.z does not have storage.objects.create access" in said
+
+
+def test_a_folder_that_may_only_be_read_fails_too(clinic, capsys, monkeypatch):
+    (clinic.path / "team").mkdir()
+    team_remote(clinic, clinic.path / "team/dvc")
+    assert failing(clinic, capsys)[0] == set()
+    monkeypatch.setattr("os.access", lambda folder, _: folder != clinic.path / "team")
+    broken, said = failing(clinic, capsys)
+    assert broken == {"remote"}
+    assert "may be read but not written to" in said
+    assert not any((clinic.path / "team").iterdir()), "it only asks"

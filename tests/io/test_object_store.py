@@ -243,6 +243,28 @@ def test_a_login_that_expired_is_reported_as_such(refusing: str, tmp_path: Path)
         open_remote(Remote(name="team", url=f"gs://{BUCKET}/dvc", options=options))
 
 
+class Expiring(ReadOnly):
+    """Who lets a login in for its first request alone."""
+
+    asked = 0
+
+    def do_GET(self) -> None:  # noqa: N802
+        Expiring.asked += 1
+        if Expiring.asked == 1:
+            return super().do_GET()
+        return self.answer(401, b'{"error": {"code": 401, "message": "Invalid Credentials"}}')
+
+
+@pytest.mark.parametrize("refusing", [Expiring], indirect=True)
+def test_a_login_that_expires_in_the_middle_is_told_as_such(refusing: str):
+    """The client repeats what it is refused until its time is over."""
+    objects = open_remote(remote_at(refusing))
+    assert isinstance(objects, BucketStore)
+    objects.patience_sec = 0.2
+    with pytest.raises(StoreRefused, match=r"the credentials for gs://team/dvc/forecasts do not work .*gcloud auth"):
+        objects.read("a")
+
+
 def test_a_remote_of_another_kind_says_what_to_do():
     with pytest.raises(ConfigurationError, match=r"s3://, which cannot share answers .* api.share: false"):
         open_remote(Remote(name="team", url="s3://bucket/dvc"))

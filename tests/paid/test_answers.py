@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stages.errors import BudgetStop, ConfigurationError
 from stages.io.object_store import LocalStore, StoreUnreachable
-from stages.paid.answer_store import AnswerStore
+from stages.paid.answer_store import SHARED_WITH, AnswerStore
 from stages.paid.records import Record, path_of, record_of
 from tests.support.contexts import asked
 
@@ -204,6 +204,33 @@ def test_another_remote_is_given_what_an_earlier_one_has(local: LocalStore, remo
     moved_to = LocalStore(tmp_path / "another remote")
     AnswerStore(local, moved_to).share_again()
     assert moved_to.read(path_of(record().key)) == record().encode()
+
+
+def test_a_remote_that_has_all_already_is_written_nothing(local: LocalStore, remote: LocalStore):
+    """Each refused write of ten thousand answers would take a request, and its reading another."""
+    for symbol in ("AAA", "BBB"):
+        store = AnswerStore(local, remote)
+        store.share(store.keep(record(symbol)))
+    local.create(f"unshared/{record().key}", b"")
+    store = AnswerStore(local, ReadOnly(remote.root))
+    store.share_again()
+    assert store.shared.takes, "nothing was refused"
+    assert local.names("unshared") == []
+    assert local.read(SHARED_WITH) == store.shared.objects.address.encode()
+
+
+def test_at_a_terminal_it_is_seen_that_a_remote_is_read_and_given_what_it_lacks(
+    local: LocalStore, remote: LocalStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    store = AnswerStore(local, remote)
+    store.share(record("BBB"))
+    store.keep(record())
+    assert list(store.mend_remote()) == []
+    said = capsys.readouterr().err
+    assert "reading the remote" in said
+    assert "sharing" in said
+    assert remote.read(path_of(record().key)) == record().encode()
 
 
 def test_a_remote_that_must_share_stops_the_run_with_the_answer_kept(local: LocalStore, remote: LocalStore):

@@ -134,7 +134,9 @@ def test_a_cache_that_was_copied_goes_on_and_says_that_two_count(
     stand_in(repository, monkeypatch, tmp_path / "new")
     capfd.readouterr()
     begun_store()
-    assert "is a copy of" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "is a copy of" in said
+    assert "under api.scope machine each counts its own requests" in said, "one on the remote serves both"
     begun_store()
     assert capfd.readouterr().err == ""
 

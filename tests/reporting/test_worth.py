@@ -21,7 +21,7 @@ def test_the_card_stands_before_the_gates_on_the_page_and_in_the_report():
         flat = " ".join(text.replace("</p>", " ").replace("<p>", " ").split())
         first, second, _ = card(VERDICT)
         assert flat.index(first.removeprefix("WORTH IT ").split(".")[0]) < flat.index(
-            "Nothing on the search span counts"
+            "No required gate of the search span fails"
         )
         assert second.split(";")[0] in flat
 
