@@ -164,13 +164,16 @@ def require_whole(question: Question, answer: Answer | None) -> None:
     most = np.abs(answer.values_bp).max()
     if most <= MOST_BP:  # NaN is not
         return
-    says = f"says {most:.6g} bp, and no price moves by more than {MOST_BP:g}"
-    if not np.isfinite(most):
-        says = "holds values that are not finite"
     remedy = f"`make drop KEY={question.key}` throws the stored answer away, so that it is bought again"
     if answer.source.startswith(f"{LOCAL}:"):  # nothing is stored
         remedy = "change its windows in section forecaster, or leave it out (forecaster, worth.candidates)"
-    raise DataContractError(f"{_where(question)}: the answer of {answer.source} {says}: {remedy}.")
+    where = _where(question)
+    if not np.isfinite(most):
+        raise DataContractError(f"{where}: the answer of {answer.source} holds values that are not finite: {remedy}.")
+    raise DataContractError(
+        f"{where}: the answer of {answer.source} says {most:.6g} bp, and no price moves by more than {MOST_BP:g}: "
+        f"{remedy}."
+    )
 
 
 def _where(question: Question) -> str:
