@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from stages.calibration.by_horizon import CorrectHorizon, horizons_of, outcomes_of, parts_of, side_tables_of
+from stages.calibration.past import OF_BARS
 from stages.engine import engine
 from stages.engine.engine import OnTables
 from stages.io.files import read_json, write_table_parts
@@ -15,7 +16,6 @@ from stages.params.forecaster import ForecasterName
 from stages.params.worth import JudgedHistory, MixParams
 from stages.quality.verdicts import usable_sessions, verdict_alone
 from stages.tables.forecasts import Calibrated, FreeWeights, Offsets, Quantiles
-from stages.tables.market import Bars
 
 QUANTILES = Path("artifacts/forecast/quantiles.parquet")
 FREE_QUANTILES = Path("artifacts/forecast_free/quantiles.parquet")
@@ -31,7 +31,7 @@ def main() -> None:
     """Quantiles and bars -> forecasts, raw and corrected, asked and free. Outcomes are used, but not written."""
     params, name, mix = read_params(CalibrationParams), read_params(ForecasterName).name, read_params(MixParams)
     judged = read_params(JudgedHistory).history_days
-    usable, bars = usable_sessions(read_json(REPORT, verdict_alone)), partitions_of(BARS, Bars)
+    usable, bars = usable_sessions(read_json(REPORT, verdict_alone)), partitions_of(BARS, only=OF_BARS)
     symbols, answered_free = (read_distinct(path, ["symbol"])["symbol"].sort() for path in (QUANTILES, FREE_QUANTILES))
 
     given = {

@@ -18,9 +18,10 @@ from stages.params.forecaster import ForecasterParams
 from stages.params.requests import RequestsParams
 from stages.quality.verdicts import usable_sessions, verdict_alone
 from stages.questions.market import Market
+from stages.questions.window import OF_BARS
 from stages.tables.contract import unpacked
 from stages.tables.forecasts import Quantiles, Schedule
-from stages.tables.market import Bars, Calendar
+from stages.tables.market import Calendar
 from stages.tables.worth import Calls
 
 BARS = Path("artifacts/check_data/bars")
@@ -43,7 +44,7 @@ def main() -> None:
     require_past_moves(schedule, usable, calendar, requests.question_horizon_min, forecaster.lookback_sessions)
     if forecaster.is_paid:
         require_search_span(schedule, calendar)
-    bars = partitions_of(BARS, Bars)
+    bars = partitions_of(BARS, only=OF_BARS)
     features = partitions_of(FEATURES, only=("ts", *requests.hist_exog, *requests.futr_exog))
 
     backend = open_backend(forecaster, requests)

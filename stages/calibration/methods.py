@@ -231,11 +231,7 @@ def _provenance(corrections: Corrections, certain: NDArray[np.bool_]) -> list[pl
 
 def _offsets_used(rows: pl.DataFrame, offsets: Floats) -> pl.DataFrame:
     """One row a symbol, group and session that corrected any forecast."""
-    return (
-        rows.with_columns(pl.Series(name, offsets[i]) for i, name in enumerate(OFFSETS))
-        .filter(pl.col("calibrated"))
-        .select(
-            "symbol", *BLOCK, pl.col("group_used").alias("group"), "session", *OFFSETS, "n_cal", "last_outcome_used_utc"
-        )
-        .unique(maintain_order=True)
-    )
+    added = [pl.Series(name, offsets[i]) for i, name in enumerate(OFFSETS)]
+    group = pl.col("group_used").alias("group")
+    used = rows.select("symbol", *BLOCK, group, "session", *added, "n_cal", "last_outcome_used_utc")
+    return used.filter(rows["calibrated"]).unique(maintain_order=True)

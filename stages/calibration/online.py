@@ -25,6 +25,7 @@ Tibshirani (2023), Conformal PID control for time series prediction, equations 4
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,13 +50,17 @@ def adaptive(
         learnt_us[today] = last_us[block.symbol[today]]
         for number, piece in enumerate(pieces):
             rows = today[of_piece[today] == number]
+            if not len(rows):
+                continue
             chosen = place[rows]
             offsets[:, rows] = piece.pick(chosen, _rank(piece.n[chosen], alpha[:, block.symbol[rows]]))
         settled = today[~np.isnan(scores[0, today] + offsets[0, today])]
-        for rows in np.split(settled, np.flatnonzero(np.diff(block.known_us[settled])) + 1):  # one a symbol
-            symbol, missed = block.symbol[rows], scores[:, rows] > offsets[:, rows]
-            alpha[:, symbol] = np.clip(alpha[:, symbol] + params.aci_gamma * (NOMINAL - missed), LOWEST, HIGHEST)
-            last_us[symbol] = block.known_us[rows]
+        steps = params.aci_gamma * (NOMINAL - (scores[:, settled] > offsets[:, settled]))
+        symbol, known_us = block.symbol[settled], block.known_us[settled]
+        for first, end in pairwise([0, *np.flatnonzero(np.diff(known_us)) + 1, len(settled)]):  # a symbol once in each
+            mine = symbol[first:end]
+            alpha[:, mine] = np.minimum(np.maximum(alpha[:, mine] + steps[:, first:end], LOWEST), HIGHEST)
+        last_us[symbol] = known_us  # of several, the last one
     corrections = Corrections.of(offsets, pieces)
     return replace(corrections, last_us=np.maximum(corrections.last_us, learnt_us))
 
@@ -88,6 +93,8 @@ class _Tracks:
     def begin(self, rows: Ints, symbol: Ints, known: Corrections) -> None:
         """Start symbols that are corrected for the first time, at the offset of their first row in `known`."""
         new = ~np.isnan(known.offsets[0, rows]) & np.isnan(self.start[0, symbol])
+        if not new.any():
+            return
         symbols, first = np.unique(symbol[new], return_index=True)
         origin = rows[new][first]
         self.start[:, symbols], self.n_start[symbols] = known.offsets[:, origin], known.n[origin]

@@ -251,7 +251,8 @@ def _past(block: Block, group: Group, scores: Floats, wanted: Ints, n_back: int)
     distinct: dict[bytes, int] = {}
     level = np.array([distinct.setdefault(one.tobytes(), len(distinct)) for one in scores])
     first = [int(np.argmax(level == one)) for one in distinct.values()]
-    past = np.sort(np.stack([before(scores[one], np.nan) for one in first]), axis=2)
+    past = np.stack([before(scores[one], np.nan) for one in first])
+    past.sort(axis=2)
     last_us = before(block.known_us, NEVER).max(axis=1, initial=NEVER)
     return Past(past, level, np.count_nonzero(~np.isnan(past[0]), axis=1), last_us)
 

@@ -154,21 +154,27 @@ def _steps(answers: Mapping[str, Answer], keys: pl.Series, horizons_min: tuple[i
 
 def require_whole(question: Question, answer: Answer | None) -> None:
     """Refuse an answer that is missing, misshapen or not finite."""
-    where = f"question {question.key} ({question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ})"
     if answer is None:
-        raise DataContractError(f"{where} has no answer: run `dvc repro forecast` again.")
+        raise DataContractError(f"{_where(question)} has no answer: run `dvc repro forecast` again.")
     shape = (len(question.levels), question.horizon_min if answer.ahead is None else len(answer.ahead))
     if answer.values_bp.shape != shape:
         raise DataContractError(
-            f"{where}: the answer of {answer.source} has shape {answer.values_bp.shape}, not {shape}."
+            f"{_where(question)}: the answer of {answer.source} has shape {answer.values_bp.shape}, not {shape}."
         )
+    most = np.abs(answer.values_bp).max()
+    if most <= MOST_BP:  # NaN is not
+        return
     remedy = f"`make drop KEY={question.key}` throws the stored answer away, so that it is bought again"
     if answer.source.startswith(f"{LOCAL}:"):  # nothing is stored
         remedy = "change its windows in section forecaster, or leave it out (forecaster, worth.candidates)"
-    if not np.isfinite(answer.values_bp).all():
+    where = _where(question)
+    if not np.isfinite(most):
         raise DataContractError(f"{where}: the answer of {answer.source} holds values that are not finite: {remedy}.")
-    if (most := np.abs(answer.values_bp).max()) > MOST_BP:
-        raise DataContractError(
-            f"{where}: the answer of {answer.source} says {most:.6g} bp, and no price moves by more than "
-            f"{MOST_BP:g}: {remedy}."
-        )
+    raise DataContractError(
+        f"{where}: the answer of {answer.source} says {most:.6g} bp, and no price moves by more than {MOST_BP:g}: "
+        f"{remedy}."
+    )
+
+
+def _where(question: Question) -> str:
+    return f"question {question.key} ({question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ})"

@@ -20,12 +20,11 @@ def past_moves(
     """
     past = window.past.latest(sessions)
     starts, lengths = past.starts[:-1], np.diff(past.starts)
-    begins = starts[:, None] + np.array(minutes)
-    fits = np.array(minutes) + horizon < lengths[:, None]
-    rows = begins[fits]
-    units = past.level.take(rows[:, None] + ahead) - past.level.take(rows)[:, None]
+    begins = np.array(minutes)
+    rows = (starts[:, None] + begins)[begins + horizon < lengths[:, None]]
+    units = past.level.take(ahead[:, None] + rows) - past.level.take(rows)
     moves: NDArray[np.float64] = units / UNITS_PER_BP
-    return moves
+    return moves.T
 
 
 def spread(moves: NDArray[np.float64], levels: tuple[int, ...]) -> NDArray[np.float64]:

@@ -142,9 +142,10 @@ def temporary_frames(path: Path) -> Iterator[Callable[[str, pl.DataFrame], Read]
 def _stored(folder: Path, key: str, frame: pl.DataFrame) -> Read:
     if not folder.is_dir():
         return partial(unpacked, packed(frame))
-    path = folder / f"{key.replace(' ', '-')}.parquet"
-    write_frame(frame, path)
-    return partial(read_frame, path)
+    path = folder / f"{key.replace(' ', '-')}.arrow"
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(packed(frame))
+    return partial(pl.read_ipc, path)
 
 
 def frame_bytes(frame: pl.DataFrame) -> bytes:

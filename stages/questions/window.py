@@ -126,6 +126,7 @@ RETURN_UNITS = 1e4 * UNITS_PER_BP
 DIGEST_BYTES = 32
 RETURN_BYTES = 8
 EMPTY = hashlib.sha256()
+OF_BARS = ("ts", "session", "m", "open", "close", "is_filled")
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,8 @@ class Cut:
     def runs(self) -> list[slice]:
         """The same rows as slices, with adjacent sessions merged."""
         firsts, stops = zip(*self.blocks, strict=True)
+        if stops[-1] - firsts[0] == self.rows:
+            return [slice(firsts[0], stops[-1])]
         breaks = [n for n, (stop, first) in enumerate(zip(stops, firsts[1:], strict=False), 1) if stop != first]
         return [slice(firsts[n], stops[end - 1]) for n, end in pairwise([0, *breaks, len(firsts)])]
 
@@ -194,7 +197,7 @@ class Series:
 
     @classmethod
     def of(cls, symbol: str, bars: pl.DataFrame, features: pl.DataFrame) -> "Series":
-        """Arrays of a `Bars` table and its feature rows."""
+        """Arrays of `OF_BARS` of a `Bars` table and its feature rows."""
         if not bars["ts"].equals(features["ts"]):
             raise DataContractError(
                 f"{symbol}: bars and features differ in their minutes: run `dvc repro`, which makes both again."

@@ -57,8 +57,8 @@ def bounds(drawn: Floats, shares: Sequence[float]) -> Floats:
     places = np.asarray(shares) * (drawn.shape[-1] - 1)
     below = places.astype(np.int64)
     above = np.minimum(below + 1, drawn.shape[-1] - 1)
-    near = np.partition(drawn, np.unique([below, above]), axis=-1)  # np.quantile would first move the axis
-    lower, upper = np.moveaxis(near[..., below], -1, 0), np.moveaxis(near[..., above], -1, 0)
+    ordered = np.sort(drawn, axis=-1)  # much faster than np.partition, and np.quantile would first move the axis
+    lower, upper = np.moveaxis(ordered[..., below], -1, 0), np.moveaxis(ordered[..., above], -1, 0)
     part = (places - below).reshape(-1, *[1] * (drawn.ndim - 1))
     with np.errstate(invalid="ignore"):
         found = np.where(part < 0.5, lower + (upper - lower) * part, upper - (upper - lower) * (1 - part))

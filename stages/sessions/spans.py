@@ -85,12 +85,6 @@ def within(span: Span, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(pl.col("session").is_in(span.sessions))
 
 
-def bars_within(_: str, bars: pl.DataFrame, span: Span) -> tuple[pl.DataFrame, int]:
-    """One symbol's bars in the span, and their number."""
-    kept = within(span, bars)
-    return kept, kept.height
-
-
 def _begin_of_holdout(scored: list[date], params: CutParams) -> date:
     """The first day that is held out."""
     if params.holdout_from is not None:

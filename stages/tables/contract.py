@@ -103,7 +103,7 @@ def number(decimals: int, *, nullable: bool = False) -> dy.Float64:
 
 def packed(table: pl.DataFrame) -> bytes:
     """A table as compressed bytes, so that those of all symbols fit into memory; `unpacked` reads one."""
-    return table.write_ipc(None, compression="zstd").getvalue()
+    return table.write_ipc(None, compression="lz4").getvalue()
 
 
 def unpacked(content: bytes) -> pl.DataFrame:

@@ -128,7 +128,7 @@ def test_a_stored_frame_is_read_again_and_gone_afterwards(tmp_path: Path):
         store = pickle.loads(pickle.dumps(given))
         read = pickle.loads(pickle.dumps(store("10 min A", frame)))
         assert read().equals(frame)
-        assert [path.name for path in tmp_path.rglob("*.parquet")] == ["10-min-A.parquet"]
+        assert [path.name for path in tmp_path.rglob("*.arrow")] == ["10-min-A.arrow"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -137,5 +137,5 @@ def test_a_machine_without_the_folder_sends_frames_in_memory(tmp_path: Path):
         pass
     with parquet.temporary_frames(tmp_path / "a.parquet"):  # the same place on another machine
         read = pickle.loads(pickle.dumps(store("10 min A", pl.DataFrame({"x": [1, 2]}))))
-        assert list(tmp_path.rglob("*.parquet")) == []
+        assert list(tmp_path.rglob("*.arrow")) == []
     assert read()["x"].to_list() == [1, 2]

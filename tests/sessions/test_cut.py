@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stages.errors import ConfigurationError
 from stages.params.section import parse
 from stages.params.split import HOLDOUT_KEYS, CutParams, SplitParams
-from stages.sessions.spans import Spans, bars_within, cut_sessions, within
+from stages.sessions.spans import Spans, cut_sessions, within
 
 DAY_ONE = date(2024, 9, 2)
 
@@ -234,8 +234,6 @@ def test_a_span_keeps_its_own_rows_in_their_order():
 
     assert within(spans.search, frame)["row"].to_list() == list(range(5, 14))
     assert within(spans.holdout[0], frame)["row"].to_list() == list(range(15, 20))
-    kept, n = bars_within("A", frame, spans.search)
-    assert (kept["row"].to_list(), n) == (list(range(5, 14)), 9)
 
 
 def test_the_span_document_can_be_read_without_the_code():

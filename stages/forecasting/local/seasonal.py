@@ -23,5 +23,6 @@ def seasonal(question: Question, window: Window, ahead: NDArray[np.int64], param
     moves = past_moves(window, range(minute, minute + 1), question.horizon_min, ahead, params.lookback_sessions)
     if len(moves) < 2:
         return persistence(question, window, ahead, params)
-    quantiles: NDArray[np.float64] = moves.mean(axis=0) + spread(moves, question.levels)
+    mean = np.ascontiguousarray(moves).mean(axis=0)  # summed move by move, in whatever order they lie
+    quantiles: NDArray[np.float64] = mean + spread(moves, question.levels)
     return quantiles
