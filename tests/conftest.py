@@ -28,7 +28,7 @@ with pytest.MonkeyPatch.context() as patch:
     pl.thread_pool_size()
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.runs"]
-SHARING = ("audit", "pipeline")  # a replay, the default run
+SHARING = ("audit",)  # a replay
 LONG = {"torture", "scale", "journey", "browser"}
 
 

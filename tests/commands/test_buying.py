@@ -87,6 +87,7 @@ def test_the_last_step_buys_no_more_than_the_plan_lacks(project, steps, monkeypa
     assert steps == [f"study: to {SESSIONS[n]}" for n in (7, 15, 18)]
 
 
+@pytest.mark.journey  # months of sessions, step by step
 def test_a_step_longer_than_the_plan_asks_the_plan(project, steps):
     project.run("study", "--step", "40")
 

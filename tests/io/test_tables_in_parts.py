@@ -26,7 +26,7 @@ def parts(at_once: int, combos: int) -> Iterator[pl.DataFrame]:
     return whole.iter_slices(at_once * len(SESSIONS))
 
 
-@pytest.mark.parametrize(("combos", "smallest"), [(3, 1), (700, 9)])
+@pytest.mark.parametrize(("combos", "smallest"), [(3, 1), pytest.param(700, 9, marks=pytest.mark.journey)])
 def test_the_size_of_the_parts_does_not_show(tmp_path: Path, combos: int, smallest: int):
     for at_once in (smallest, 50, 10_000):
         write_table_parts(GridDaily, parts(at_once, combos), tmp_path / f"{at_once}.parquet")

@@ -57,7 +57,7 @@ def left_pipe():
     os.close(writer)
 
 
-OTHERS = ("many lines", "paragraphs", "help")  # the same of other kinds of output
+OTHERS = ("a summary", "many lines", "paragraphs", "help")  # the same of other kinds of output
 
 
 @pytest.mark.parametrize(

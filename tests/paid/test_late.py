@@ -47,12 +47,14 @@ def test_a_shorter_timeout_is_refused_and_a_longer_one_asks_again(contexts: Cont
     assert slow.sent == 2
 
 
+@pytest.mark.journey  # waits for the service until it is late
 def test_each_time_in_vain_is_counted(contexts: ContextFactory, slow: TimeGPTServer):
     for timeout_sec, told in ((0.1, "once"), (0.2, "2 times"), (0.3, "3 times")):
         with pytest.raises(ConfigurationError, match=f"key {KEY} may have been billed {told}"):
             contexts.backend(timeout_sec=timeout_sec).answer([asked()])
 
 
+@pytest.mark.journey  # waits for the service until it is late
 def test_one_release_frees_all_keys_of_the_request(contexts: ContextFactory, slow: TimeGPTServer):
     slow.seconds, pair = 2, questions(["AAA", "BBB"], range(1))
     with pytest.raises(ConfigurationError):

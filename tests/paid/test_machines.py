@@ -451,7 +451,7 @@ def fault(gcs: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fault]:
     proxy.server_close()
 
 
-@pytest.mark.parametrize("kind", ["lost", "503"])
+@pytest.mark.parametrize("kind", ["lost", pytest.param("503", marks=pytest.mark.torture)])
 @pytest.mark.parametrize("reads_broken", [pytest.param(0, marks=pytest.mark.torture), 1])
 def test_a_faulty_bucket_gives_each_reservation_once_also_the_last(
     kind: str, reads_broken: int, fault: Fault, gcs: str, tmp_path: Path

@@ -23,6 +23,7 @@ def test_four_buyers_of_the_same_keys_pay_once(contexts: ContextFactory, server:
     assert max(server.series_billed.values()) == 1
 
 
+@pytest.mark.torture  # eight processes race
 def test_eight_buyers_spend_a_budget_to_the_last_reservation_and_no_further(
     contexts: ContextFactory, server: TimeGPTServer
 ):

@@ -65,7 +65,11 @@ def test_the_wave_helps_at_half_past_and_hurts_at_a_quarter_to(horizon_min, heig
     assert moves([14, 59, 239, 314], horizon_min) == pytest.approx([-height, height, height, -height], abs=1e-3)
 
 
-@pytest.mark.parametrize(("symbol", "horizon_min"), [("STRONG", 5), ("STRONG", 10), ("WEAK", 10), ("STRONG", 20)])
+# a market of many sessions each: the others at length
+@pytest.mark.parametrize(
+    ("symbol", "horizon_min"),
+    [("WEAK", 10), *(pytest.param("STRONG", horizon, marks=pytest.mark.journey) for horizon in (5, 10, 20))],
+)
 def test_an_oracle_errs_at_each_clock_time_as_much_as_the_closed_form_says(symbol, horizon_min):
     # 1,250 outcomes a clock time; days share a persistent volatility, so the two means move together by some 4 %.
     rows = answered(symbol, horizon_min)
@@ -110,6 +114,7 @@ def test_where_ticks_are_coarse_the_median_is_the_planted_move_to_a_tick():
     assert errors["on_tick_bp"] <= still < errors["planted_bp"]
 
 
+@pytest.mark.journey  # a market of many sessions
 def test_of_a_pure_random_walk_the_oracle_knows_nothing():
     rows = answered("NULL", 10)
     outcome = rows["y_bp"].to_numpy()

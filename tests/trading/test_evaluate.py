@@ -210,6 +210,7 @@ def test_a_month_without_forecasts_of_the_stated_history_is_one_without_trades(h
     assert told["forecasts"] == told["months"]["2024-12"]["forecasts"]
 
 
+@pytest.mark.journey  # several books of two months are evaluated
 def test_days_that_the_model_was_trained_on_have_rows_of_their_own_and_no_say_in_the_name(held: Held):
     name = held.run(None)["strategy_id"]
     held.params["forecaster"]["trained_until"] = "2024-12-10"

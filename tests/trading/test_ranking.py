@@ -269,6 +269,7 @@ def test_a_wider_spread_of_earlier_trials_raises_the_bar_and_a_narrow_one_does_n
     assert deflated(one, (1.0,), 100, 4.0) < deflated(one, (1.0,), 100, 1.0) == deflated(one, (1.0,), 100, 0.01)
 
 
+@pytest.mark.journey  # a thousand variants, many times
 def test_the_best_of_a_thousand_on_noise_with_neighbours_is_rarely_called_skill():
     """73 days without skill: the best of 1,000 variants, then a grid of it and eight that are much like it.
 
