@@ -75,9 +75,8 @@ def varies(daily: Floats) -> NDArray[np.bool_]:
     """Whether days differ by more than the rounding of sums. *Shapes*: (..., days) to (...)."""
     if daily.shape[-1] < 2:
         return np.zeros(daily.shape[:-1], np.bool_)
-    largest = np.abs(daily).max(axis=-1, keepdims=True)
-    apart = np.abs(daily - daily.mean(axis=-1, keepdims=True))
-    return np.asarray((apart > ROUNDING * (1.0 + largest)).any(axis=-1))
+    mean = daily.mean(axis=-1, keepdims=True)
+    return np.asarray((np.abs(daily - mean) > ROUNDING * (1.0 + np.abs(mean))).any(axis=-1))
 
 
 def block_lengths(daily: Floats) -> NDArray[np.int64]:
