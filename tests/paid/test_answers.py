@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stages.errors import BudgetStop, ConfigurationError
 from stages.io.object_store import LocalStore, StoreUnreachable
+from stages.paid import answer_store, shared_answers
 from stages.paid.answer_store import SHARED_WITH, AnswerStore
 from stages.paid.records import Record, path_of, record_of
 from tests.support.contexts import asked
@@ -219,17 +220,17 @@ def test_a_remote_that_has_all_already_is_written_nothing(local: LocalStore, rem
     assert local.read(SHARED_WITH) == store.shared.objects.address.encode()
 
 
-def test_at_a_terminal_it_is_seen_that_a_remote_is_read_and_given_what_it_lacks(
-    local: LocalStore, remote: LocalStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_progress_is_shown_where_a_remote_is_read_and_given_what_it_lacks(
+    local: LocalStore, remote: LocalStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    shown: list[str] = []
+    for module in (answer_store, shared_answers):
+        monkeypatch.setattr(module, "progress", lambda items, label: shown.append(label) or items)
     store = AnswerStore(local, remote)
     store.share(record("BBB"))
     store.keep(record())
     assert list(store.mend_remote()) == []
-    said = capsys.readouterr().err
-    assert "reading the remote" in said
-    assert "sharing" in said
+    assert shown == ["reading the remote", "sharing"]
     assert remote.read(path_of(record().key)) == record().encode()
 
 
