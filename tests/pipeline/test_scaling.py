@@ -11,8 +11,8 @@ from tests.support.gcs_server import free_port, gcs_server
 
 PAGE = [typed(block) for block in blocks(ROOT / "docs/SCALING.md")]
 # fetch_bars, check_data, build_features, build_requests, forecast, forecast_free, calibrate for outcomes and for
-# corrections, seal for either span, judge_worth, score_forecasts, sweep, evaluate
-RUNS_ON_THE_ENGINE = 14
+# corrections, seal, judge_worth, score_forecasts, sweep, evaluate
+RUNS_ON_THE_ENGINE = 13
 
 
 @pytest.mark.journey  # a whole run by the workers
