@@ -13,7 +13,7 @@ import pytest
 
 from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
-from stages.paid import batches, timegpt
+from stages.paid import batches, deadline, timegpt
 from stages.paid.answer_store import AnswerStore
 from stages.paid.batch_invariance import TOLERANCE, difference_of, record_invariance
 from stages.paid.batches import packed, per_snapshot
@@ -177,3 +177,20 @@ def test_a_difference_is_the_largest_one_as_a_share_of_the_range():
 
 def test_bounds_name_the_levels_that_they_carry():
     assert bounds_of((5, 25, 50, 75, 95)) == ["lo-90", "lo-50", "hi-50", "hi-90"]
+
+
+def test_the_time_of_a_request_is_up_at_its_last_instant(monkeypatch: pytest.MonkeyPatch):
+    now = 100.0
+    monkeypatch.setattr(deadline, "monotonic", lambda: now)
+    ours = deadline.Deadline(5)
+    ours.start()
+    now = 104.5
+    assert (ours.left(None, TimeoutError), ours.left(0.2, TimeoutError)) == (0.5, 0.2)
+    now = 105.0
+    with pytest.raises(TimeoutError):
+        ours.left(None, TimeoutError)
+
+
+def test_what_is_left_is_told_apart_by_the_daily_limit_and_the_others(contexts: ContextFactory):
+    ledger = contexts.context(per_day=3, per_month=7).ledger
+    assert (ledger.left_today(), ledger.others_left()) == (3, ["7 requests of 7 requests (api.per_month)"])
