@@ -26,7 +26,7 @@ override UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(value PATH)
 export GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT := false
 
-override STAGES := list-source fetch-bars check-data build-features build-requests forecast forecast-free calibrate seal \
+override STAGES := list-source fetch-bars check-data build-features build-requests forecast-free forecast calibrate seal \
 	judge-worth score-forecasts sweep backtest evaluate report
 override LONG := "torture or scale or journey or browser"
 override QUICK := "not (torture or scale or journey or browser)"

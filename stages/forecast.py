@@ -13,7 +13,7 @@ from stages.io.questions import read_questions
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.paid.batches import calls_by_session
-from stages.paid.opening import open_backend, require_search_span
+from stages.paid.opening import open_backend, require_stated_search_span
 from stages.params.forecaster import ForecasterParams
 from stages.params.requests import RequestsParams
 from stages.quality.verdicts import usable_sessions, verdict_alone
@@ -43,7 +43,7 @@ def main() -> None:
     require_scheduled(questions, schedule)
     require_past_moves(schedule, usable, calendar, requests.question_horizon_min, forecaster.lookback_sessions)
     if forecaster.is_paid:
-        require_search_span(schedule, calendar)
+        require_stated_search_span(schedule, calendar)
     bars = partitions_of(BARS, only=OF_BARS)
     features = partitions_of(FEATURES, only=("ts", *requests.hist_exog, *requests.futr_exog))
 

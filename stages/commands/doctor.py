@@ -70,7 +70,7 @@ def composition() -> str:
 
 
 def remote() -> str:
-    """DVC's default remote answers within seconds and may be written to."""
+    """DVC's default remote answers within seconds; where this study shares what it buys, it may be written to."""
     named = default_remote()
     if named is None:
         return "none set: data, runs and answers stay on this machine (`dvc remote add -d`)"
@@ -81,10 +81,11 @@ def remote() -> str:
         elif isinstance(objects, LocalStore):
             _require_writable(_present_part(objects.root))
     except ConfigurationError as error:
-        raise ConfigurationError(
-            f"{named.name} at {named.url} may be read but not written to, so it takes no answer and no `dvc push` from "
-            f"here: {error}"
-        ) from None
+        told = f"{named.name} at {named.url} may be read but not written to, so it takes no answer and no `dvc push`"
+        study = _study()
+        if _buys(study) and study.api.share:
+            raise ConfigurationError(f"{told} from here: {error}") from None
+        return f"{told} from here; to read, as a colleague does, is enough for this study"
     return f"{named.name} at {named.url} answers"
 
 
@@ -92,7 +93,7 @@ def key() -> str:
     """An API key is set, if this study buys."""
     is_set = bool(os.environ.get(KEY_NAME, "").strip())
     study = _study()
-    if not study.forecaster.is_paid or study.api.mode == "offline":
+    if not _buys(study):
         needed = "not needed: this study buys nothing"
         return f"{KEY_NAME} is set, {needed}" if is_set else f"{KEY_NAME} is not set, {needed}"
     if not is_set:
@@ -170,6 +171,10 @@ def _study() -> Study:
     if present() is None:
         raise ConfigurationError("params.yaml is missing: `make params` composes it from conf/.")
     return Study.parse(next_params())
+
+
+def _buys(study: Study) -> bool:
+    return study.forecaster.is_paid and study.api.mode == "online"
 
 
 def _present_part(folder: Path) -> Path:

@@ -44,7 +44,7 @@ from stages.params.study import Study
 from stages.questions.question import Question
 from stages.questions.schedule import asked_further, plan_questions
 from stages.runs.scratch import market_of
-from stages.sessions.spans import cut_sessions
+from stages.sessions.spans import require_search_span
 
 
 def plan(overrides: Sequence[str] = ()) -> None:
@@ -62,7 +62,7 @@ def tell_price(document: dict[str, Any]) -> None:
         horizon_min, sessions = study.requests.question_horizon_min, study.forecaster.lookback_sessions
         require_past_moves(schedule, market.usable, market.calendar, horizon_min, sessions)
         if study.forecaster.is_paid:
-            cut_sessions(market.calendar, schedule.filter(status="ok"), study.split)
+            require_search_span(schedule, market.calendar, study.split, study.rules.history_days)
         evidence = list(evidence_lines(study, market, schedule, questions, ran=free_forecasts_ran(document)))
         if not study.forecaster.is_paid:
             print(_free(questions, study), "", *evidence, sep="\n")

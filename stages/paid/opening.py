@@ -32,7 +32,8 @@ from stages.params.api import ApiParams
 from stages.params.forecaster import COMMAND, ForecasterParams
 from stages.params.requests import RequestsParams
 from stages.params.split import CutParams
-from stages.sessions.spans import cut_sessions
+from stages.params.worth import JudgedHistory
+from stages.sessions.spans import require_search_span
 
 REPORT_PATH = "artifacts/api_budget.json"
 
@@ -48,13 +49,9 @@ def open_backend(forecaster: ForecasterParams, requests: RequestsParams) -> Back
     return PaidBackend(open_context(forecaster, read_params(ApiParams)), benchmark_backend(forecaster, requests))
 
 
-def require_search_span(schedule: pl.DataFrame, calendar: pl.DataFrame) -> None:
-    """Refuse, before an answer is bought, a record that `seal` would refuse with all of them.
-
-    *Tables*: `Schedule`, `Calendar`. `split` is read here, not declared by a stage, since it changes no answer.
-    *Errors*: `ConfigurationError` when no session is left to search.
-    """
-    cut_sessions(calendar, schedule.filter(status="ok"), read_params(CutParams))
+def require_stated_search_span(schedule: pl.DataFrame, calendar: pl.DataFrame) -> None:
+    """`require_search_span` of params.yaml, read here and declared by no stage, since it changes no answer."""
+    require_search_span(schedule, calendar, read_params(CutParams), read_params(JudgedHistory).history_days)
 
 
 def open_context(forecaster: ForecasterParams, api: ApiParams) -> PurchaseContext:

@@ -80,6 +80,21 @@ def cut_sessions(calendar: pl.DataFrame, calibrated: pl.DataFrame, params: CutPa
     )
 
 
+def require_search_span(schedule: pl.DataFrame, calendar: pl.DataFrame, params: CutParams, history_days: int) -> None:
+    """Refuse, before an answer is bought, a record that leaves nothing to search, or nothing of the stated history.
+
+    *Tables*: `Schedule`, `Calendar`. *Errors*: `ConfigurationError`, as `seal` and `sweep` would say later.
+    """
+    asked = schedule.filter(status="ok")
+    searched = within(cut_sessions(calendar, asked, params).search, asked)
+    if searched.filter(history_days=history_days).is_empty():
+        raise ConfigurationError(
+            f"no session of the search span has rules.history_days {history_days} before it, so the rule would have no "
+            "forecast: choose a shorter one of requests.history_days, hold out fewer sessions, or widen "
+            "universe.first_session to universe.last_session."
+        )
+
+
 def within(span: Span, frame: pl.DataFrame) -> pl.DataFrame:
     """The rows of the span's sessions, in their order."""
     return frame.filter(pl.col("session").is_in(span.sessions))

@@ -15,7 +15,7 @@ from tests.architecture.dependencies import ROOT, artifact_paths, code_deps, cod
 STAGES = load_dvc_yaml()["stages"]
 NAMES = list(STAGES)
 STORY = [
-    "list_source", "fetch_bars", "check_data", "build_features", "build_requests", "forecast", "forecast_free",
+    "list_source", "fetch_bars", "check_data", "build_features", "build_requests", "forecast_free", "forecast",
     "calibrate", "seal", "judge_worth", "score_forecasts", "sweep", "backtest", "evaluate", "report",
 ]  # fmt: skip
 READS_THE_HOLDOUT = {"evaluate", "report"}
@@ -174,7 +174,7 @@ def paid_code(stage: str) -> set[str]:
 
 
 def test_nothing_after_the_forecasts_can_ask_for_one():
-    later = NAMES[NAMES.index("forecast_free") + 1 :]
+    later = NAMES[NAMES.index("forecast") + 1 :]
     assert {stage: paid_code(stage) for stage in later if paid_code(stage)} == {}
 
 

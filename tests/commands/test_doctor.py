@@ -188,17 +188,29 @@ def test_a_bucket_must_be_there_and_may_be_empty(clinic, capsys, tmp_path, bucke
 
 
 @pytest.mark.parametrize("refusing", [ReadOnly], indirect=True)
-def test_a_bucket_that_may_only_be_read_fails_and_says_what_it_will_not_do(clinic, capsys, refusing):
+def test_a_bucket_that_may_only_be_read_is_enough_for_a_colleague_and_fails_whoever_buys(
+    clinic, capsys, monkeypatch, refusing
+):
+    told = f"team at gs://{BUCKET}/dvc may be read but not written to, so it takes no answer and no `dvc push`"
     team_remote(clinic, f"gs://{BUCKET}/dvc", f"endpointurl = {refusing}", "allow_anonymous_login = true")
     broken, said = failing(clinic, capsys)
-    assert broken == {"remote"}
-    assert f"team at gs://{BUCKET}/dvc may be read but not written to, so it takes no answer and no `dvc push`" in said
+    assert (broken, told in said) == (set(), True)
+
+    monkeypatch.setenv("NIXTLA_API_KEY", KEY)
+    clinic.apply_experiment("forecaster=timegpt", "api=online")
+    broken, said = failing(clinic, capsys)
+    assert (broken, told in said) == ({"remote"}, True)
     assert "x@y.z does not have storage.objects.create access" in said
+
+    clinic.edit("params.yaml", "share: true", "share: false")
+    assert failing(clinic, capsys)[0] == set()
 
 
 def test_a_folder_that_may_only_be_read_fails_too(clinic, capsys, monkeypatch):
     (clinic.path / "team").mkdir()
     team_remote(clinic, clinic.path / "team/dvc")
+    monkeypatch.setenv("NIXTLA_API_KEY", KEY)
+    clinic.apply_experiment("forecaster=timegpt", "api=online")
     assert failing(clinic, capsys)[0] == set()
     monkeypatch.setattr("os.access", lambda folder, _: folder != clinic.path / "team")
     broken, said = failing(clinic, capsys)

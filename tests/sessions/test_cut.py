@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stages.errors import ConfigurationError
 from stages.params.section import parse
 from stages.params.split import HOLDOUT_KEYS, CutParams, SplitParams
-from stages.sessions.spans import Spans, cut_sessions, within
+from stages.sessions.spans import Spans, cut_sessions, require_search_span, within
 
 DAY_ONE = date(2024, 9, 2)
 
@@ -252,3 +252,17 @@ def test_the_span_document_can_be_read_without_the_code():
 def test_the_advice_lowers_no_param_that_is_at_its_least(asked, embargo):
     with pytest.raises(ConfigurationError, match=r"left to search: shorten requests\.history_days"):
         cut_sessions(*record(asked + 5, 5), params(holdout=1, embargo=embargo))
+
+
+def test_a_stated_history_that_only_the_holdout_has_is_refused_before_it_is_bought():
+    """Ten sessions ask a history of two days, the last two one of nine: with one held out and one between, none."""
+    days = sessions(12)
+    rows = [(day, 2, "ok") for day in days[2:]] + [(day, 9, "ok" if day in days[10:] else "skip") for day in days[2:]]
+    schedule = pl.DataFrame(rows, schema=["session", "history_days", "status"], orient="row")
+    calendar = pl.DataFrame({"session": days})
+
+    require_search_span(schedule, calendar, params(1, 1), 2)
+    with pytest.raises(ConfigurationError, match=r"no session of the search span has rules\.history_days 9 before it"):
+        require_search_span(schedule, calendar, params(1, 1), 9)
+    longer = schedule.with_columns(status=pl.when(session=days[9]).then(pl.lit("ok")).otherwise("status"))
+    require_search_span(longer, calendar, params(1, 1), 9)
