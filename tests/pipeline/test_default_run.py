@@ -29,9 +29,8 @@ def test_a_clone_that_has_run_is_as_it_was_committed(default_run):
 
 def test_dvc_runs_the_stages_in_the_order_of_dvc_yaml(default_run):
     """So every free forecaster has answered, a program of yours too, before an answer is bought."""
-    assert re.findall("Running stage '(.*)'", default_run.sh("dvc repro --dry --force")) == list(
-        load_dvc_yaml()["stages"]
-    )
+    planned = default_run.sh("dvc repro --dry --force")
+    assert re.findall("Running stage '(.*)'", planned) == list(load_dvc_yaml()["stages"])
 
 
 def wordless(node):
