@@ -25,11 +25,11 @@ from stages.io.terminal import say
 from stages.io.workspace import store_root
 from stages.paid.answer_store import AnswerStore
 from stages.paid.checks import forget_refused, release_late
-from stages.paid.identity import LEDGER, known_elsewhere, known_stores
 from stages.paid.locks import Attempts
 from stages.paid.moving import move_store, store_in
 from stages.paid.opening import begin_here, ledger_anywhere, store_anywhere
 from stages.paid.records import Record
+from stages.paid.store_identity import LEDGER, known_elsewhere, known_stores
 from stages.params.api import ApiParams
 from stages.questions.question import Question
 from stages.questions.window import UNITS_PER_BP, Window

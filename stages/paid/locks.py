@@ -22,8 +22,8 @@ from stages.errors import ConfigurationError
 from stages.io.clock import INTERRUPTS
 from stages.io.object_store import LocalStore, ObjectStore, open_shared
 from stages.io.terminal import print_to_stderr
-from stages.paid.identity import MOVED, STORE, id_at
 from stages.paid.reservations import DAYS, note_in
+from stages.paid.store_identity import MOVED, STORE, id_at
 
 FREE_AGAIN = {"refunded", "refused", "unknown", "released"}
 NOT_PAID = {"refunded", "refused", "released"}

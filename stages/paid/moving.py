@@ -15,11 +15,11 @@ from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore, plain_words
 from stages.paid.answer_store import SHARED_WITH, AnswerStore
 from stages.paid.checks import LATE, NOTE
-from stages.paid.identity import MOVED, STORE, id_at
 from stages.paid.limits import LIMITS, limits_in
 from stages.paid.locks import lock_whole
 from stages.paid.records import key_of
 from stages.paid.reservations import DAYS, FILE_NAME, MONTHS, RESERVED, SETTLED, ReservationLog, Taken
+from stages.paid.store_identity import MOVED, STORE, id_at
 
 NOT_COPIED = {STORE.file, SHARED_WITH, "swaps.lock", "budget/last_sent"}
 COPIED_APART = ("claims/", f"{DAYS}/", f"{MONTHS}/", f"{LIMITS}/", f"{LATE}/")

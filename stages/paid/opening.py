@@ -23,11 +23,11 @@ from stages.paid.backend import PaidBackend
 from stages.paid.budget_report import budget_report
 from stages.paid.client import Client
 from stages.paid.context import PurchaseContext
-from stages.paid.identity import LEDGER, STORE, begun_store, known_store, remember, require_known
 from stages.paid.ledger import Ledger
 from stages.paid.limits import Limits
 from stages.paid.locks import Attempts, home_of
 from stages.paid.opening_program import answer_store, open_program
+from stages.paid.store_identity import LEDGER, STORE, begun_store, known_store, remember, require_known
 from stages.params.api import ApiParams
 from stages.params.forecaster import COMMAND, ForecasterParams
 from stages.params.requests import RequestsParams

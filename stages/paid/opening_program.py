@@ -10,9 +10,9 @@ from stages.io.object_store import LocalStore, ObjectStore
 from stages.io.settings import read_params
 from stages.paid.answer_store import AnswerStore
 from stages.paid.command import CommandBackend
-from stages.paid.identity import STORE, id_at, known_store, notes_folder
 from stages.paid.locks import Attempts
 from stages.paid.shared_answers import Rescue
+from stages.paid.store_identity import STORE, id_at, known_store, notes_folder
 from stages.params.api import ApiParams
 from stages.params.forecaster import ProgramParams
 

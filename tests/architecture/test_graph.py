@@ -20,7 +20,8 @@ STORY = [
 ]  # fmt: skip
 READS_THE_HOLDOUT = {"evaluate", "report"}
 KEEPS_ANSWERS = {
-    "answer_store", "command", "identity", "locks", "opening_program", "records", "reservations", "shared_answers",
+    "answer_store", "command", "locks", "opening_program", "records", "reservations", "shared_answers",
+    "store_identity",
 }  # fmt: skip
 LISTS = {
     "read_listing": "conf/manifests/${source.name}.json",

@@ -8,7 +8,7 @@ import pytest
 from stages.commands import doctor
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore
-from stages.paid.identity import begun_store
+from stages.paid.store_identity import begun_store
 from tests.io.test_object_store import ReadOnly
 from tests.io.test_object_store import refusing as refusing
 from tests.support.gcs_server import BUCKET, free_port, gcs_server

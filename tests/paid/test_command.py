@@ -22,9 +22,9 @@ from stages.io.file_identity import digest_of_files
 from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
 from stages.paid.command import CommandBackend, environment_without_key
-from stages.paid.identity import STORE
 from stages.paid.moving import move_store
 from stages.paid.opening import paid_params
+from stages.paid.store_identity import STORE
 from stages.params.api import ApiParams
 from stages.params.forecaster import ForecasterParams
 from stages.tables.forecasts import is_local, origin

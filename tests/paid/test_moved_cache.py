@@ -1,6 +1,6 @@
 """The runbook's remedies for a full disk and a moved cache, typed in a clone that has bought answers.
 
-Real git, dvc and make take half a minute; the rules themselves are tested in `test_identity`.
+Real git, dvc and make take half a minute; the rules themselves are tested in `test_store_identity`.
 """
 
 import re

@@ -17,7 +17,6 @@ from stages.paid import moving
 from stages.paid.answer_store import AnswerStore
 from stages.paid.checks import release_late
 from stages.paid.context import Counts
-from stages.paid.identity import STORE, begun_store, id_at, known_elsewhere, known_store
 from stages.paid.limits import set_standing_limit, standing_limit
 from stages.paid.locks import lock
 from stages.paid.moving import move_store
@@ -25,6 +24,7 @@ from stages.paid.opening import begin_here, ledger_anywhere, open_backend, open_
 from stages.paid.opening_program import answer_store
 from stages.paid.purchase import Buyer
 from stages.paid.records import path_of
+from stages.paid.store_identity import STORE, begun_store, id_at, known_elsewhere, known_store
 from stages.paid.units import Units
 from stages.params.forecaster import ForecasterParams
 from tests.io.test_workspace import api
