@@ -11,7 +11,7 @@ from typing import Any
 from stages.io.content import content_hashes
 from stages.io.files import PartitionedTables, read_csv, read_json, read_sheet, read_table
 from stages.io.partitions import Rows
-from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record, exceptions_alone, rmae_alone
+from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record, exceptions_alone, shown_alone
 from stages.tables.forecasts import Calibrated
 from stages.tables.market import Bars
 from stages.tables.scores import Cells
@@ -20,7 +20,7 @@ from stages.tables.worth import WorthDays
 
 READERS: dict[str, Callable[[Path], Any]] = {
     "quality": partial(read_json, kept=exceptions_alone),
-    "metrics": partial(read_json, kept=rmae_alone),
+    "metrics": partial(read_json, kept=shown_alone),
     "trades": partial(read_csv, Trades),
     "bars": partial(PartitionedTables.of, Bars),
     "signals": partial(read_table, Signals),

@@ -15,6 +15,7 @@ from stages.tables.trades import PORTFOLIO
 
 Document = Mapping[str, Any]
 SHOWN_BY_SNAPSHOT = ("rmae", "coverage_50")
+SHOWN_OF_CELLS = ("rmae",)  # of `metrics.json`: other figures of a cell are not read
 
 
 PASSED = {"verdict": "pass"}
@@ -25,10 +26,10 @@ def exceptions_alone(found: dict[str, Any]) -> dict[str, Any]:
     return PASSED if {"session", "verdict"} <= found.keys() and found["verdict"] == "pass" else found
 
 
-def rmae_alone(found: dict[str, Any]) -> dict[str, Any]:
-    """A cell of `metrics.json` with only what the page draws; any other object unchanged."""
+def shown_alone(found: dict[str, Any]) -> dict[str, Any]:
+    """A cell of `metrics.json` with only the figures in `SHOWN_OF_CELLS`; any other object unchanged."""
     if {"symbol", "metrics"} <= found.keys():
-        found["metrics"] = {"rmae": found["metrics"]["rmae"]}
+        found["metrics"] = {name: found["metrics"][name] for name in SHOWN_OF_CELLS}
         for name in ("dm", "pit", "ties"):
             found.pop(name, None)
     return found

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from stages.reporting.page import render_page
-from stages.reporting.record import exceptions_alone, rmae_alone
+from stages.reporting.record import exceptions_alone, shown_alone
 from tests.reporting.records import by_symbol, config, forecasts, record, sealed_page
 
 
@@ -57,7 +57,7 @@ def test_a_bought_forecast_is_named_by_its_own_source_and_not_called_local():
 
 @pytest.mark.journey  # a whole page of its own
 def test_the_page_is_drawn_of_what_is_kept_of_documents(page):
-    kept = {"metrics": rmae_alone, "quality": exceptions_alone}
+    kept = {"metrics": shown_alone, "quality": exceptions_alone}
     small = {name: json.loads(json.dumps(getattr(record(), name)), object_hook=hook) for name, hook in kept.items()}
     assert all(len(json.dumps(one)) < len(json.dumps(getattr(record(), name))) for name, one in small.items())
     assert render_page(record(**small)) == page
