@@ -31,7 +31,7 @@ def test_the_report_holds_every_mark_and_warning() -> None:
 
 def test_every_check_that_the_code_names_has_a_row_and_no_row_is_made_up() -> None:
     code = "".join(path.read_text() for path in CODE)
-    named = set(re.findall(r"\b(?:SCH|TS|CMP|PX|VOL|HLT|X)\d\b", code))
+    named = set(re.findall(r"\b(?:SCH|TS|CMP|PX|VOL|HLT|X)\d+\b", code))
 
     assert {row.removesuffix("_reverted") for row in ROWS} == named
 
