@@ -44,6 +44,8 @@ def _observations(params: FeaturesParams) -> int:
 class Feature:
     """One column: formula and unit for readers, decimals kept in the file, and how it is computed.
 
+    As a rule, returns and shares have 12 decimals, amounts 9 and whole numbers none.
+
     A value needs `lookback_bars` earlier bars of its session and `lookback_sessions` earlier sessions. Two kinds may be
     sent for the minutes ahead: `known_ahead`, which follows from the minute and from its session's length and weekday,
     and `announced`, for which the snapshot's value is sent for every minute.

@@ -1,4 +1,4 @@
-"""What a failed request means for the ledger, and what the user should do.
+"""What a failed request means for the ledger, how long to wait before the next try, and what the user should do.
 
 The table follows the service's documented status codes. Every request that reached the service counts; only one that
 never left is refunded.

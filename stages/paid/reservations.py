@@ -3,9 +3,9 @@
 A reservation is the file `NNNN-0.json`. It is created only if its name is free and every lower number is taken, so a
 log puts all requests in one order: what the lower reservations hold is known before one is made, and can only shrink.
 How a request ended is a second file, `NNNN-0.answered | refused | unknown | refunded`; only `refunded` (the request
-never left) stops counting. Nothing is ever deleted. A gap therefore means that a file was deleted by hand, and no
-reservation is made. Earlier versions reused a refunded number, as `NNNN-1.json` and so on; then the latest attempt
-counts.
+never left) stops counting, so that of a killed run counts. Nothing is ever deleted. A gap therefore means that a file
+was deleted by hand, and no reservation is made. Earlier versions reused a refunded number, as `NNNN-1.json` and so on;
+then the latest attempt counts.
 
 *Time*: a request counts on the UTC day on which it is reserved, or on the newest day in the ledger while the clocks of
 two machines disagree around midnight. `right_clock` moves the requests that a fast clock put on future days: they count

@@ -13,7 +13,7 @@ from stages.params.section import Day, Neutral, Section, Text
 from stages.tables.forecasts import FREE
 
 LOCAL = "local"
-LocalName = Literal["seasonal", "persistence", "ewma_fhs", "har"]  # each is a file of stages/forecasting/local/
+LocalName = Literal["seasonal", "persistence", "ewma_fhs", "har"]  # files of stages/forecasting/local/
 # What can change an answer, by forecaster: params of this section, or SDK options, which are sent as written.
 LOCAL_OPTIONS = {
     "seasonal": ("lookback_sessions",),
