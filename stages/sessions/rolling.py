@@ -29,8 +29,5 @@ def median(values: Floats, at_least: int = 1) -> Floats:
     ordered.sort()  # NaN last
     count = values.shape[-1] - np.isnan(values).sum(axis=-1, dtype=np.int32)
     first = np.arange(count.size).reshape(count.shape) * values.shape[-1]
-
-    def at(rank: NDArray[np.int64]) -> Floats:
-        return ordered.take(first + rank)
-
-    return np.where(count >= at_least, (at((count - 1) // 2) + at(count // 2)) / 2, np.nan)
+    middle: Floats = ordered.take(first + (count - 1) // 2) + ordered.take(first + count // 2)
+    return np.where(count >= at_least, middle / 2, np.nan)
