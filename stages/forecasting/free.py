@@ -120,7 +120,7 @@ class PerSymbol:
         requests = self.settings.unlimited.model_copy(update={"history_days": (FEWEST_SESSIONS,)})
         planner = Planner(market, requests, next(iter(self.settings.specs.values())))
         blocks, horizon = market.series(symbol).blocks, requests.question_horizon_min
-        until = max((blocks[session][1] for session in self.warm_up["session"].unique()), default=0)
+        until = max((blocks[session][1] for session in self.warm_up["session"]), default=0)
         verdicts = verdicts_so_far(market, symbol, self.settings.quality, until)
         planned = schedule_of([row for row, _ in planner.plan(symbol, self.warm_up.rows(named=True), verdicts)])
         moves = {session: max(0, stop - first - horizon) for session, (first, stop) in blocks.items()}
