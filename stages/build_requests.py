@@ -39,7 +39,8 @@ def main() -> None:
     report = read_json(REPORT, verdict_alone)
     usable, halts = usable_sessions(report), halts_reported(report)
     calendar = read_table(Calendar, CALENDAR)
-    bars, features = partitions_of(BARS, Bars), partitions_of(FEATURES)
+    sent = ("ts", "sigma_5m", *requests.hist_exog, *requests.futr_exog)
+    bars, features = partitions_of(BARS, Bars), partitions_of(FEATURES, only=sent)
 
     require_exogenous(requests)
     plan = OnTables(PerSymbol(requests, forecaster.model_spec, quality, calendar))

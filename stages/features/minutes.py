@@ -89,21 +89,25 @@ def trailing_sum(column: str, window: int) -> pl.Expr:
     """
 
     def total(given: Sequence[pl.Series]) -> pl.Series:
-        return pl.Series(_of_last(given[1].fill_null(0.0).to_numpy(), given[0].to_numpy(), window))
+        m, values = (one.to_numpy() for one in given)
+        return pl.Series(_of_last(values, m, window))
 
-    return pl.map_batches([M, pl.col(column)], total, return_dtype=pl.Float64)
+    return pl.map_batches([M, pl.col(column).fill_null(0.0)], total, return_dtype=pl.Float64)
 
 
 def trailing_mean(column: str, window: int, min_obs: int) -> pl.Expr:
     """Mean of the values known in that window; null where fewer than `min_obs` (or than `window`) are known."""
 
     def mean(given: Sequence[pl.Series]) -> pl.Series:
-        m, values = given[0].to_numpy(), given[1]
-        total = _of_last(values.fill_null(0.0).to_numpy(), m, window)
-        count = _of_last(values.is_not_null().to_numpy().astype(np.int16), m, window)
-        return pl.Series(total / np.maximum(count, 1)).set(pl.Series(count < min(min_obs, window)), None)
+        m, values, known = (one.to_numpy() for one in given)
+        count = _of_last(known, m, window)
+        means = _of_last(values, m, window) / np.maximum(count, 1)
+        means[count < min(min_obs, window)] = np.nan
+        return pl.Series(means, nan_to_null=True)
 
-    return pl.map_batches([M, pl.col(column)], mean, return_dtype=pl.Float64)
+    value = pl.col(column)
+    known = value.is_not_null().cast(pl.Int16)
+    return pl.map_batches([M, value.fill_null(0.0), known], mean, return_dtype=pl.Float64)
 
 
 def _of_last(values: NDArray[Any], m: NDArray[np.int32], window: int) -> NDArray[Any]:

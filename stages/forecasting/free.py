@@ -119,9 +119,10 @@ class PerSymbol:
         """The snapshots before the first asked session at which every candidate has enough past."""
         requests = self.settings.unlimited.model_copy(update={"history_days": (FEWEST_SESSIONS,)})
         planner = Planner(market, requests, next(iter(self.settings.specs.values())))
-        verdicts = verdicts_so_far(market, symbol, self.settings.quality)
-        planned = schedule_of([row for row, _ in planner.plan(symbol, self.warm_up.rows(named=True), verdicts)])
         blocks, horizon = market.series(symbol).blocks, requests.question_horizon_min
+        until = max((blocks[session][1] for session in self.warm_up["session"]), default=0)
+        verdicts = verdicts_so_far(market, symbol, self.settings.quality, until)
+        planned = schedule_of([row for row, _ in planner.plan(symbol, self.warm_up.rows(named=True), verdicts)])
         moves = {session: max(0, stop - first - horizon) for session, (first, stop) in blocks.items()}
         enough = {
             session: sum(moves[day] for day in self._past(market, symbol, session)) >= FEWEST_MOVES

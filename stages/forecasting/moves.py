@@ -19,9 +19,8 @@ def past_moves(
     A session too short for the whole horizon (a half day) is left out.
     """
     past = window.past.latest(sessions)
-    starts, lengths = past.starts[:-1], np.diff(past.starts)
-    begins = np.array(minutes)
-    rows = (starts[:, None] + begins)[begins + horizon < lengths[:, None]]
+    rows = past.starts[:-1, None] + np.array(minutes)
+    rows = rows[rows + horizon < past.starts[1:, None]]
     units = past.level.take(ahead[:, None] + rows) - past.level.take(rows)
     moves: NDArray[np.float64] = units / UNITS_PER_BP
     return moves.T

@@ -83,7 +83,7 @@ def read_parts(path: Path, only: Collection[str], **among: list[Any] | set[Any])
     with _read_errors(path):
         lazy = pl.scan_parquet(path, glob=False).select(columns_of(path, only))
         for start in range(0, lazy.select(pl.len()).collect().item(), ROWS_OF_A_GROUP):
-            yield lazy.slice(start, ROWS_OF_A_GROUP).filter(*_among(among)).collect()
+            yield lazy.slice(start, ROWS_OF_A_GROUP).collect().filter(*_among(among))
 
 
 def _among(among: Mapping[str, list[Any] | set[Any]]) -> list[pl.Expr]:

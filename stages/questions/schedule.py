@@ -61,9 +61,12 @@ def schedule_of(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={name: column.dtype for name, column in Schedule.columns().items()})
 
 
-def verdicts_so_far(market: Market, symbol: str, quality: QualityParams) -> pl.Series:
-    """The data gate's status of the symbol's session so far at each minute: `ok`, or the reason against it."""
-    so_far = sound_so_far(market.bars[symbol], quality.of(symbol), market.halts.get(symbol, NO_HALTS))
+def verdicts_so_far(market: Market, symbol: str, quality: QualityParams, rows: int | None = None) -> pl.Series:
+    """The data gate's status of the symbol's session so far at each minute: `ok`, or the reason against it.
+
+    With `rows`, only at so many minutes from the first on.
+    """
+    so_far = sound_so_far(market.bars[symbol][:rows], quality.of(symbol), market.halts.get(symbol, NO_HALTS))
     verdict = pl.when("sound").then(pl.lit("ok")).otherwise(pl.lit("not_sound_") + pl.col("reason"))
     return so_far.select(verdict).to_series()
 
