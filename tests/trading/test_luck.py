@@ -135,7 +135,8 @@ def test_a_replay_judges_the_whitelist_together():
     flat = dict.fromkeys(WHITELIST, bars(session(0), np.full((390, 4), 200.0)))
     for forecasts, passes in ((moved, True), (at_other_dates(moved, 1), False)):
         span = SpanInputs(flat, Scored.of(forecasts), calendar(60))
-        assert replay(span, rule, gates()).fdr is passes
+        found = replay(span, rule, gates())
+        assert (found.forecast, found.trading, found.verdict, found.fdr) == (passes, False, False, passes)  # no trade
         assert replay(span, rule, gates(fdr=None)).fdr is None
 
 

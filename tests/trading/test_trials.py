@@ -197,6 +197,11 @@ def test_a_study_of_worth_counts_once_for_its_forecaster_and_source_and_at_every
     assert [looks(log, name) for name in ("w1", "w2", "w4")] == [2, 0, 0]
 
 
+def test_an_entry_that_states_no_sessions_is_no_look():
+    assert looks([Entry(*FAMILY, worth="w1")], "w1") == 0
+    assert evaluated(PARAMS, []) == Entry(*FAMILY)
+
+
 def test_a_ratio_of_a_session_has_nine_decimals_and_no_zero_has_a_sign():
     """An annual one over the root of 252 sessions, 15.874508; none was told in some entries."""
     assert [_per_session(told) for told in ("1.0", 1, "", None)] == [0.062994079, 0.062994079, None, None]
