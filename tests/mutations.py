@@ -112,6 +112,8 @@ def _inside(node: ast.AST) -> Iterable[ast.AST]:
         return [node.value] if node.value else []
     if isinstance(node, ast.keyword) and node.arg in QUIET_KEYWORDS:
         return []
+    if isinstance(node, ast.Call) and _called(node) == "reshape":  # -1 is the length that is left, and so is -2
+        return [node.func, *(one for one in node.args if ast.unparse(one) != "-1")]
     return ast.iter_child_nodes(node)
 
 
