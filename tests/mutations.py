@@ -92,7 +92,7 @@ def _sites(node: ast.AST, function: str, around: Any) -> Iterator[tuple[str, Any
         function = node.name if function == "<module>" else f"{function}.{node.name}"
     if isinstance(node, ast.expr):
         yield function, around or node, node, CHANGES.get(type(node), lambda _: ())(node)
-    elif isinstance(node, ast.If | ast.While):
+    elif isinstance(node, ast.If | ast.While) and ast.unparse(node.test) != "TYPE_CHECKING":
         yield function, node.test, node.test, [ast.UnaryOp(ast.Not(), node.test)]
     elif isinstance(node, ast.Return) and node.value and ast.unparse(node.value) != "None":
         yield function, node.value, node.value, [ast.Constant(None)]

@@ -23,11 +23,11 @@ MODEL = {"models": ("seasonal", "persistence")}
 
 
 def two_instants() -> pl.DataFrame:
-    """One symbol; a calm instant and one with twice the volatility."""
+    """One symbol; a calm instant and one with three times the volatility."""
     rows = as_answered(with_truth(1, clocks=("09:45", "10:30"), models=("seasonal",)))
     calm_first = pl.when(pl.col("snapshot_et") == "09:45")
     said = [calm_first.then(1.0 + n).otherwise(20.0 + n).alias(name) for n, name in enumerate(LEVELS)]
-    return Scored.of(rows.with_columns(*said, sigma_5m=calm_first.then(0.001).otherwise(0.002)))
+    return Scored.of(rows.with_columns(*said, sigma_5m=calm_first.then(0.001).otherwise(0.003)))
 
 
 def seed_that_swaps() -> int:
@@ -41,7 +41,7 @@ def test_of_two_instants_exchanged_each_gets_the_others_forecast_in_units_of_its
     other = at_other_dates(frame, seed_that_swaps())
     for name in LEVELS:
         early, late = frame[name]
-        assert other[name].to_list() == [late / 2, early * 2]
+        assert other[name].to_list() == [round(late / 3, 6), early * 3]
     kept = [name for name in frame.columns if name not in LEVELS]
     assert_frame_equal(other.select(kept), frame.select(kept))
 
