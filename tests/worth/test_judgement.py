@@ -29,6 +29,7 @@ def test_the_verdict_is_that_of_the_primary_days_and_counts_their_calls():
     alone = judge(primary["x"].to_numpy(), terms_of(study))
     assert (document["state"], document["sessions"]) == (str(alone.state), alone.days)
     assert document["decided_on"] == str(primary["session"][alone.days - 1])
+    assert document["more_sessions"] is None, "there is a verdict"
     assert document["calls"] == 4 * alone.days
     assert document["calls_a_session"] == 4
     assert document["step"] == 5, "as `make study` does without STEP"
