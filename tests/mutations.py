@@ -108,6 +108,8 @@ def _inside(node: ast.AST) -> Iterable[ast.AST]:
         return [*node.args.defaults, *(one for one in node.args.kw_defaults if one), *node.body]
     if isinstance(node, ast.ClassDef):
         return node.body
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith("_AT_ONCE"):
+        return []  # how much is in memory at a time shows nowhere
     if isinstance(node, ast.AnnAssign):
         return [node.value] if node.value else []
     if isinstance(node, ast.keyword) and node.arg in QUIET_KEYWORDS:
