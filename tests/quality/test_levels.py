@@ -411,6 +411,15 @@ def test_a_symbol_with_volatile_nights_is_measured_by_its_own_nights() -> None:
     assert failed(through_the_gate(delivery().with_columns((pl.col(PRICES) * last).round(2)))) != []
 
 
+def test_the_usual_night_is_that_of_as_many_nights_as_stated() -> None:
+    """Of nights of 30, 1 and 5 % before the last session two count, each 2 % from their median; one is no spread."""
+    price = np.exp(np.cumsum([0.0, 0.3, 0.01, 0.05, 0.4]))
+    bars = pl.DataFrame({"session": CALENDAR["session"].head(5), "open": price, "close": price, "m": 0, "sound": True})
+    for nights, usual in ((2, 1.4826 * 0.02), (3, 1.4826 * 0.04), (1, QUALITY.night_scale_floor_share)):
+        stated = QUALITY.model_copy(update={"night_past_sessions": nights})
+        assert levels._Scan(bars, {}, stated, levels.NOBODY).night_scale(4) == pytest.approx(usual)
+
+
 def test_the_usual_night_is_computed_once_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was computed for every bar that may end a jump: with small limits a check of 66 sessions took minutes."""
     computed = []
