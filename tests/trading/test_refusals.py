@@ -9,6 +9,7 @@ from datetime import date
 from math import expm1, nextafter
 
 import numpy as np
+import polars as pl
 import pytest
 
 from stages.errors import ConfigurationError, DataContractError
