@@ -155,6 +155,10 @@ def test_a_score_is_the_sharpe_ratio_over_its_error_without_skill():
     assert scored(a=1.0).sharpes == (0.062994079,), "1 / 15.874508, in nine decimals"
 
 
+def test_each_ratio_stays_with_its_variant_in_whatever_order_the_rows_come():
+    assert scored(b=4.0, a=2.0, c=6.0) == scored(a=2.0, b=4.0, c=6.0)
+
+
 def test_the_variance_of_scores_is_that_of_all_distinct_trials():
     # In standard errors: 1, 2 and 3; their variance is 1. One ratio of one error is sqrt(252 / 63) = 2 a year.
     log = [scored(a=2.0, b=4.0), scored(b=4.0, c=6.0), scored(d=None)]
