@@ -103,6 +103,7 @@ def test_costs_at_a_multiple_leave_the_trades_as_they_are():
     dear = repriced(SMALL.trades, 1.5)
     assert dear["cost_bp"].to_list() == [3.0] * 4
     assert dear["net_bp"].to_list() == [7.0, -7.0, 2.0, -2.0]
+    assert repriced(SMALL.trades, 1.1000011)["cost_bp"].to_list() == [2.200002] * 4, "in six decimals"
     assert dear.drop("cost_bp", "net_bp").equals(SMALL.trades.drop("cost_bp", "net_bp"))
 
 
