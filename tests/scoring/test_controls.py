@@ -70,6 +70,8 @@ def test_symbols_that_come_one_after_the_other_prove_the_same(market):
     apart = controls(rows.partition_by("symbol"), list(questions(frame)), bars, GATES)
 
     assert apart == controls([rows], questions(frame), bars, GATES)
+    shuffled = rows.sample(fraction=1.0, shuffle=True, seed=1)
+    assert apart == controls([shuffled], questions(frame), bars, GATES)
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,8 @@ def test_a_forecaster_that_knows_the_planted_pattern_raises_no_alarm(market):
     proof = oracle_bound([as_answered(market)], lambda _: known(market))
 
     assert (proof["verdict"], proof["alarms"], proof["n"]) == ("PASS", 0, 480)
+    shuffled = as_answered(market).sample(fraction=1.0, shuffle=True, seed=1)
+    assert oracle_bound([shuffled], lambda _: known(market)) == proof
     assert proof["rmae_min"] == pytest.approx(np.sqrt(0.7), abs=0.05)
     assert all(cell["expected_rmae"] == pytest.approx(np.sqrt(0.7)) for cell in proof["cells"])
 
