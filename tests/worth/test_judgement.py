@@ -75,7 +75,7 @@ def test_days_that_the_model_may_have_been_trained_on_count_for_nothing():
     assert {name: document[name] for name in ("state", "estimate", "e_better")} == {
         name: alone[name] for name in ("state", "estimate", "e_better")
     }
-    assert document["training"]["sessions_before"] == 15
+    assert (document["training"]["sessions_before"], document["training"]["sessions_after"]) == (15, DAYS - 15)
     assert document["seen"]["up_to"]["sessions"] == 15
     assert document["seen"]["after"]["sessions"] == DAYS - 15
     before = days.filter("before")
