@@ -218,6 +218,11 @@ def test_questions_under_different_clocks_do_not_share_a_request():
     assert [len(batch.asked) for batch in per_snapshot(both)] == [1, 1]
 
 
+def test_options_in_another_order_share_a_request():
+    both = [asked("AAA", options={"a": 1, "b": 2}), asked("BBB", options={"b": 2, "a": 1})]
+    assert [len(batch.asked) for batch in per_snapshot(both)] == [2]
+
+
 def test_a_month_of_snapshots_then_costs_one_request(contexts: ContextFactory, server: TimeGPTServer):
     contexts.backend().prove_independence(questions(["AAA"], range(2)))
     before = server.sent
