@@ -223,6 +223,12 @@ def test_options_in_another_order_share_a_request():
     assert [len(batch.asked) for batch in per_snapshot(both)] == [2]
 
 
+@pytest.mark.parametrize("option", [{}, {"finetune_steps": 3}], ids=["together", "alone"])
+def test_the_symbols_of_a_snapshot_are_asked_in_order(option: dict[str, int]):
+    found = per_snapshot([asked("CCC", options=option), asked("AAA", options=option), asked("BBB", options=option)])
+    assert [question.symbol for batch in found for question in batch.questions] == ["AAA", "BBB", "CCC"]
+
+
 def test_a_month_of_snapshots_then_costs_one_request(contexts: ContextFactory, server: TimeGPTServer):
     contexts.backend().prove_independence(questions(["AAA"], range(2)))
     before = server.sent

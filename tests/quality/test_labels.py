@@ -285,7 +285,7 @@ def test_stamps_that_are_off_by_some_minutes_are_reported_with_the_shift(label: 
     failure = stop(Feed(seed=6, label=label, rows=rows, begin=JUNE, late_min=late), bar_label=label)
 
     assert f"the stamps are {abs(late)} minutes {'late' if late > 0 else 'early'}" in failure.detail
-    assert ("not over yet" in failure.detail) == (late < 0)
+    assert (f"would see {-late} minutes that are not over yet" in failure.detail) == (late < 0)
 
 
 def test_stamps_that_are_early_from_some_session_on_are_told_from_there() -> None:
