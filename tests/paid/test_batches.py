@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -114,6 +115,20 @@ def test_a_question_bought_with_two_others_is_compared_beside_one_of_them(
     candidates = questions(["A", "B", "C"], range(1)) + questions(["A", "B"], range(1, 2))
     assert not contexts.backend().prove_independence(candidates)
     assert len(server.bodies[1]["series"]["sizes"]) == 2
+
+
+def test_a_stored_answer_with_the_least_company_and_then_the_fewest_rows_is_compared_beside_long_questions():
+    crowded, long, short, *new = (
+        asked("AAA", n, rows=rows) for n, rows in enumerate((1000, 1200, 1100, 900, 1300, 1250))
+    )
+    had: Any = {
+        one.question.key: SimpleNamespace(company=many, series_in_call=many)
+        for one, many in ((crowded, 5), (long, 1), (short, 1))
+    }
+    found = batch_invariance.comparison_of(batches.Batch((crowded, long, short, *new)), had)
+    assert (found.chosen, found.company) == (short, (new[1], new[2], new[0]))
+    known = batch_invariance.comparison_of(batches.Batch((crowded, long, short)), had)
+    assert (known.chosen, known.company) == (short, (long, crowded))
 
 
 def test_a_proof_buys_no_key_that_another_machine_holds(tmp_path: Path, server: TimeGPTServer):
