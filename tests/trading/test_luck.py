@@ -118,6 +118,8 @@ def test_the_share_has_the_exact_interval_of_clopper_and_pearson():
     assert (five["forecast"]["passed"], five["forecast"]["n"], five["forecast"]["share"]) == (5, 100, 0.05)
     assert five["forecast"]["ci"] == pytest.approx([0.0164, 0.1128], abs=1e-4)
     assert five["trading"]["passed"] == five["verdict"]["passed"] == 0
+    assert luck([never] * 3)["forecast"]["ci"] == [0.0, 0.707598], "1 - 0.025^(1/3), in six decimals"
+    assert luck([seldom, never, never])["forecast"]["share"] == 0.333333
 
 
 def test_the_rate_of_false_discoveries_is_reported_where_there_is_such_a_gate():
