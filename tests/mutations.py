@@ -30,6 +30,7 @@ QUIET_KEYWORDS = {
     "frozen",
     "strict",
     "validate",
+    "check_sortedness",
     "maintain_order",
     "infer_schema_length",
     "axis",
