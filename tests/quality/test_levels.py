@@ -86,11 +86,13 @@ def test_a_night_at_exactly_the_tolerance_fits_a_split_up_to_the_largest(factor:
     assert likely_split(factor, tolerance=0.0, most=50) == split
 
 
-@pytest.mark.parametrize(("share", "kinds"), [(0.1, ["split"]), (0.1002, ["jump"])])
+@pytest.mark.parametrize(
+    ("share", "kinds"), [(0.1, ["split"]), (0.1002, ["jump"]), (-0.09, ["split"]), (-0.0911, ["jump"])]
+)
 def test_the_first_bar_of_a_split_may_move_by_the_floor_of_a_minute_and_no_further(
     share: float, kinds: list[str]
 ) -> None:
-    """From 2 p to p, and up by a tenth of it, whatever p is, though logarithms round."""
+    """From 2 p to p, and up by a tenth of it or down by an eleventh, whatever p is, though logarithms round."""
     for cents in range(1000, 1100, 10):
         prices = [cents / 50, cents / 100, cents * (1 + share) / 100]
         bars = pl.DataFrame({"session": [TUESDAY, WEDNESDAY], "open": prices[:2], "close": prices[::2]})
