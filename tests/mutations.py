@@ -30,6 +30,7 @@ QUIET_KEYWORDS = {
     "frozen",
     "strict",
     "validate",
+    "check_sortedness",
     "maintain_order",
     "infer_schema_length",
     "axis",
@@ -92,7 +93,7 @@ def _sites(node: ast.AST, function: str, around: Any) -> Iterator[tuple[str, Any
         function = node.name if function == "<module>" else f"{function}.{node.name}"
     if isinstance(node, ast.expr):
         yield function, around or node, node, CHANGES.get(type(node), lambda _: ())(node)
-    elif isinstance(node, ast.If | ast.While):
+    elif isinstance(node, ast.If | ast.While) and ast.unparse(node.test) != "TYPE_CHECKING":
         yield function, node.test, node.test, [ast.UnaryOp(ast.Not(), node.test)]
     elif isinstance(node, ast.Return) and node.value and ast.unparse(node.value) != "None":
         yield function, node.value, node.value, [ast.Constant(None)]
@@ -108,10 +109,14 @@ def _inside(node: ast.AST) -> Iterable[ast.AST]:
         return [*node.args.defaults, *(one for one in node.args.kw_defaults if one), *node.body]
     if isinstance(node, ast.ClassDef):
         return node.body
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith("_AT_ONCE"):
+        return []  # how much is in memory at a time shows nowhere
     if isinstance(node, ast.AnnAssign):
         return [node.value] if node.value else []
     if isinstance(node, ast.keyword) and node.arg in QUIET_KEYWORDS:
         return []
+    if isinstance(node, ast.Call) and _called(node) == "reshape":  # -1 is the length that is left, and so is -2
+        return [node.func, *(one for one in node.args if ast.unparse(one) != "-1")]
     return ast.iter_child_nodes(node)
 
 

@@ -44,7 +44,7 @@ def calibrated_free(
     free = free.with_columns(key=pl.lit(None, pl.String))
     mixed, weights = free_mix(free, asked, eta)
     every = pl.concat([free.select(mixed.columns), mixed]).sort(*QUESTION, "model")
-    rows = every.join(forecasts.select(SNAPSHOT).unique(), on=SNAPSHOT, how="semi", maintain_order="left")
+    rows = every.join(forecasts.select(SNAPSHOT), on=SNAPSHOT, how="semi", maintain_order="left")
     return calibrate(rows, params.model_copy(update={"methods": (params.method,)})), weights
 
 

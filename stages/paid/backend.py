@@ -55,7 +55,7 @@ class PaidBackend:
         keys = {one.question.key: one for one in asked}
         self.counts.questions = len(keys)
         self.context.store.share_again()
-        records = self.context.store.get(sorted(keys))
+        records = self.context.store.get(keys)
         self.counts.from_store = len(records)
         missing = [one for key, one in keys.items() if key not in records]
         if missing:
@@ -63,7 +63,7 @@ class PaidBackend:
                 records |= self._all_bought(per_snapshot(missing))
         else:
             self._record_run()
-        return {key: records[key].answer() for key in sorted(keys)}
+        return {key: records[key].answer() for key in keys}
 
     @property
     def took(self) -> Mapping[str, object]:

@@ -45,13 +45,13 @@ class CommandBackend:
         """One answer per question, by key. The questions are those of the program's own model spec."""
         keys = {one.question.key: one for one in asked}
         self.store.share_again()
-        records = self.store.get(sorted(keys))
+        records = self.store.get(keys)
         if len(records) < len(keys):
             with INTERRUPTS.held_back(), lock(self.store.local, [self._name]):
                 records |= self.store.get(sorted(keys.keys() - records.keys()))  # another run may have computed them
                 if missing := {key: one for key, one in keys.items() if key not in records}:
                     records |= self._computed(missing)
-        return {key: records[key].answer() for key in sorted(keys)}
+        return {key: records[key].answer() for key in keys}
 
     @property
     def took(self) -> Mapping[str, object]:

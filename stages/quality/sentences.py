@@ -85,8 +85,8 @@ def too_few_sessions(symbol: str, one: Checked, quality: QualityParams) -> str:
     reasons = failed["reason"].value_counts(name="n").sort("n", "reason", descending=[True, False])
     counted = ", ".join(f"{many} {reason}" for reason, many in reasons.iter_rows())
     first = failed.row(0, named=True)
-    jumps = [sentence for sentence in level_warnings(symbol, one.levels) if sentence.startswith("PX7")]
-    why = f"{jumps[-1]}. " if jumps and first["reason"] == "level_jump" else ""
+    jumps = [f"{sentence}. " for sentence in level_warnings(symbol, one.levels) if sentence.startswith("PX7")]
+    why = "".join(jumps) if first["reason"] == "level_jump" else ""
     return (
         f"{usable} of {of_all} sessions are usable ({usable / of_all:.1%}), quality.min_sessions_share requires "
         f"{quality.min_sessions_share:.1%}; failed: {counted}; on {_failed(first, quality)}. "

@@ -106,7 +106,7 @@ def tournament(parts: Iterable[pl.DataFrame], metrics: Mapping[str, Any], params
         days = count(n_days, "day")
         why = f"all methods corrected the outcomes of {days}; gates.min_ci_days asks for {params.min_ci_days}"
         return {"method": None, "params": None, "why": why, **counts, "methods": []}
-    by_day = losses.sort("session", "method").pivot("method", index="session", values="loss").sort("session")
+    by_day = losses.pivot("method", index="session", values="loss").sort("session")
     daily = by_day.select(methods).to_numpy()
     sound = [i for i, method in enumerate(methods) if coverage[method] != Verdict.FAIL]
     lines = _lines(methods, daily, n, min(sound or range(len(methods)), key=lambda i: daily[:, i].sum()))

@@ -120,7 +120,7 @@ class TradeSymbol:
         return SymbolSpan(
             trades=packed(pl.concat([Trades.create_empty(), *traded[: len(listed)]])),
             books=[book_of(trades, calendar) for trades in traded[len(listed) :]],
-            earned=earned(bars, calendar["session"].sort()),
+            earned=earned(bars, calendar["session"]),
             scores=None if searched else traded_scores(forecasts, self.strategy),
         )
 

@@ -100,7 +100,7 @@ def earned(bars: pl.DataFrame, sessions: pl.Series) -> Floats | None:
         .agg(pl.col("open").drop_nulls().first(), pl.col("close").drop_nulls().last())
         .collect()
     )
-    prices = sessions.to_frame("session").join(closes, on="session", how="left").sort("session")
+    prices = sessions.to_frame("session").join(closes, on="session", how="left", maintain_order="left")
     paid = prices["open"].drop_nulls()
     if paid.is_empty():
         return None

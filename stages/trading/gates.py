@@ -77,7 +77,7 @@ def evidence(span: Span, trading: Sequence[str], params: GatesParams) -> Evidenc
 def _wins_and_trades(span: Span) -> tuple[Floats, Floats]:
     """Winning trades, and all trades, of each session."""
     by_day = span.trades.group_by("session").agg(won=(pl.col("net_bp") > 0).sum(), all=pl.len())
-    days = span.calendar.select("session").join(by_day, on="session", how="left").sort("session").fill_null(0)
+    days = span.calendar.select("session").join(by_day, on="session", how="left", maintain_order="left").fill_null(0)
     return days["won"].cast(pl.Float64).to_numpy(), days["all"].cast(pl.Float64).to_numpy()
 
 

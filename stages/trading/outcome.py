@@ -97,7 +97,7 @@ class Outcome:
     @property
     def benchmark(self) -> pl.DataFrame:
         """Buy and hold of the symbols that may trade, or of the whitelist where none may, in the judged spans."""
-        sessions = {name: span.calendar["session"].sort() for name, span in self.spans.items()}
+        sessions = {name: span.calendar["session"] for name, span in self.spans.items()}
         earned = {name: one.earned for name, one in self.figures.items()}
         return benchmark(sessions, earned, self.strategy.trading or self.strategy.whitelist)
 

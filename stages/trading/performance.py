@@ -158,7 +158,7 @@ def book_of(trades: pl.DataFrame, calendar: pl.DataFrame) -> Book:
     """The book of these trades over the sessions of `calendar`."""
     units = in_units(trades)
     by_session = units.group_by("session").agg(pl.col("net_bp").sum())
-    days = calendar.select("session").sort("session").join(by_session, on="session", how="left").sort("session")
+    days = calendar.select("session").join(by_session, on="session", how="left").sort("session")
     totals = units.select(pl.col("gross_bp", "cost_bp", "turnover", "exposure_min", "trades").sum()).row(0, named=True)
     return Book(
         net_units=days["net_bp"].fill_null(0).to_numpy(),

@@ -51,7 +51,7 @@ class Swept:
 
     def daily(self) -> Iterator[pl.DataFrame]:
         """Rows of `GridDaily`, some combos at a time."""
-        sessions = self.calendar["session"].sort()
+        sessions = self.calendar["session"]
         by_name = sorted(range(len(self.combos)), key=lambda n: self.combos[n].strategy.combo)
         for first in range(0, len(by_name), COMBOS_AT_ONCE):
             yield self._daily_of(by_name[first : first + COMBOS_AT_ONCE], sessions)

@@ -162,7 +162,7 @@ def prior_sharpe_var(entries: Iterable[Entry], family: tuple[str, str]) -> float
     for entry in entries:
         for variant, score in entry.scores.items() if entry.family == family else ():
             together[variant] = max(score, together.get(variant, score), key=abs)
-    distinct = sorted(set(together.values()))
+    distinct = set(together.values())
     return round(variance(distinct), VAR_DECIMALS) if len(distinct) > 1 else None
 
 

@@ -169,7 +169,7 @@ def _weakest(found: Mapping[tuple[str, str], tuple[Series, Finding]]) -> dict[st
     known = {cell: max(one.by_day.log_e_better) for cell, one in each.items() if len(one.by_day.x)}
     if not known:
         return None
-    hardest = min(sorted(known), key=lambda cell: known[cell])
+    hardest = min(known, key=lambda cell: known[cell])
     return {"free": hardest.partition("=")[2], "most_better": e_value(float(known[hardest]))}
 
 

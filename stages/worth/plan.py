@@ -98,14 +98,14 @@ def _far_ahead(study: StageStudy, asked: pl.DataFrame) -> pl.DataFrame:
     many = study.worth.planned_sessions + calibrating_sessions(study) + len(skipped)
     until = max(last, study.forecaster.trained_until or last)
     end = date(until.year + many // SESSIONS_A_YEAR + 1, 12, 31)
-    ahead = trading_calendar(last + timedelta(1), end)["session"].sort()
+    ahead = trading_calendar(last + timedelta(1), end)["session"]
     return with_whole(study, asked, ahead.filter(~ahead.is_in(skipped)).to_list())
 
 
 def searched(study: StageStudy, asked: Sequence[date]) -> int:
     """How many of the asked sessions lie in the search span, as `seal` cuts it; no later one is evidence."""
     universe, start = study.universe, study.split.holdout_from or date.max
-    record = trading_calendar(universe.first_session, universe.last_session)["session"].sort()
+    record = trading_calendar(universe.first_session, universe.last_session)["session"]
     before = record.filter(record < start)[: -study.split.embargo_sessions]
     return bisect_right(asked, before[-1]) if len(before) else 0
 
@@ -114,7 +114,7 @@ def require_sealed(study: StageStudy, end: date) -> None:
     """*Errors*: `ConfigurationError` if the holdout would slide into the search, or begins before the plan ends."""
     start, embargo = study.split.holdout_from, study.split.embargo_sessions
     far = date(end.year + 1 + embargo // SESSIONS_A_YEAR, 12, 31)
-    first = trading_calendar(end, far)["session"].sort().to_list()[embargo + 1]
+    first = trading_calendar(end, far)["session"][embargo + 1]
     advice = (
         f"set split.holdout_from to {first} or later and the other keys of the holdout to null: the plan of "
         f"{study.worth.planned_sessions} sessions (worth.planned_sessions) ends on {end}"

@@ -184,6 +184,14 @@ def test_the_asked_forecaster_is_no_part_of_the_mix_and_stays_a_row_of_its_own()
     assert set(calibration.whole.rows["model"]) == {"free:har", "free:ewma_fhs", "free:free_mix"}
 
 
+def test_the_order_of_rows_changes_nothing():
+    frame = answers(har=1.0, ewma_fhs=1.5)
+    shuffled = frame.sample(fraction=1.0, shuffle=True, seed=3)
+    whole, other = (calibrated_free(one, frame, CALIBRATION, NOBODY, 5.0) for one in (frame, shuffled))
+    assert other[0].whole.rows.equals(whole[0].whole.rows)
+    assert other[1].equals(whole[1])
+
+
 def test_the_warm_up_moves_the_first_weights_and_is_in_no_calibrated_row():
     frame = answers(har=1.0, ewma_fhs=1.5)
     asked = frame.filter(pl.col("session") >= FIRST_DAY + timedelta(days=5))

@@ -109,3 +109,9 @@ def test_bars_of_symbols_without_a_forecast_are_not_read():
             return iter("AZ")
 
     assert with_outcomes(forecast(), Bars({"A": bars()}), {"A": (SESSION,)}).height == 1
+
+
+def test_outcomes_come_in_the_order_of_their_symbols():
+    asked = pl.concat([forecast("B"), forecast("A")])
+    found = with_outcomes(asked, dict.fromkeys("AB", bars()), dict.fromkeys("AB", (SESSION,)))
+    assert found["symbol"].to_list() == ["A", "B"]

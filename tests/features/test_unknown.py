@@ -67,6 +67,11 @@ def test_the_counts_are_those_of_the_file_and_the_same_every_time():
     assert counts["rows_incomplete"] == built.height - whole > 0
     report = unknown_report({"A": counts}, params)
     assert nulls_due(report) == sum(count["nulls_due"] for count in counts["features"].values())
+    assert (report["schema_version"], report["required"], report["max_null_share"]) == (
+        1,
+        list(params.required),
+        params.max_null_share,
+    )
     assert json.dumps(report) == json.dumps(unknown_report({"A": build("A", bars, usable, bars)[1]}, params))
 
 

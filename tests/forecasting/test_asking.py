@@ -191,7 +191,7 @@ def planned(input_size: int | None):
     return market, *plan(market, who=spec)
 
 
-@pytest.mark.parametrize("horizon_min", [10, 39, 41, 45, 55])
+@pytest.mark.parametrize("horizon_min", [10, 39, 41, 45, 61])
 @pytest.mark.parametrize("sessions", [1, 2, 9])
 @pytest.mark.parametrize("input_size", [None, 20, 45])
 def test_a_past_too_short_for_the_benchmark_is_refused_before_an_answer_is_bought(horizon_min, sessions, input_size):

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import nnls
 from scipy.stats import norm
 
-from stages.forecasting.local.har import fit_sessions, non_negative, usual_by_minute
+from stages.forecasting.local.har import _ewma, fit_sessions, non_negative, usual_by_minute
 from stages.questions.window import UNITS_PER_BP, Past
 from stages.tables.forecasts import LEVELS
 from tests.forecasting.windows import changed, fhs, forecaster_params, har, question, random_window, window
@@ -177,3 +177,8 @@ def test_coefficients_are_not_negative_by_hand():
     found = non_negative(x, np.array([[2.0, -1.0, 1.0], [1.0, 2.0, 3.0]]))
     assert found[:, 0].tolist() == pytest.approx([1.5, 0.0])
     assert found[:, 1].tolist() == pytest.approx([1.0, 2.0])
+
+
+def test_half_of_a_mean_remains_after_ten_minutes_an_hour_a_day_and_five_days():
+    remains = _ewma(np.zeros(1950), np.ones(4))
+    assert [remains[minutes, n] for n, minutes in enumerate((10, 60, 390, 1950))] == pytest.approx([0.5] * 4, rel=1e-9)

@@ -36,6 +36,13 @@ def test_a_question_is_one_line_with_the_rows_it_sends():
     }
 
 
+def test_a_value_that_json_does_not_know_is_not_written():
+    rows = window([[9.0, 1.5], [2.0, -0.25]])
+    unknown = replace(rows, hist_exog=np.full((rows.rows, 1), np.nan))
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        question_line(question(2, hist_exog=("rv_5m",)), unknown)
+
+
 def test_an_answer_is_a_key_and_a_list_a_level():
     key, values = answer_in(b'{"key": "k", "quantiles_bp": [[-1, null], [2.5, 1e3]], "more": "is ignored"}\n')
     assert key == "k"

@@ -53,6 +53,11 @@ def test_a_text_without_the_key_stays_as_it_is():
     assert scrubbed("nothing to hide", ["", KEY]) == "nothing to hide"
 
 
+def test_of_a_secret_that_begins_with_another_nothing_is_left():
+    secrets = {KEY[:length] for length in range(8, len(KEY) + 1)}
+    assert scrubbed(f"before {KEY} after", secrets) == "before *** after"
+
+
 def test_credentials_in_the_address_are_secrets_too():
     secrets = secrets_of(KEY, "https://jane:pass%2Fword@proxy.example/nixtla")
     told = "no route to jane with pass/word (pass%2Fword)"

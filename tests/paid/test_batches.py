@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,20 @@ def test_a_question_bought_with_two_others_is_compared_beside_one_of_them(
     assert len(server.bodies[1]["series"]["sizes"]) == 2
 
 
+def test_a_stored_answer_with_the_least_company_and_then_the_fewest_rows_is_compared_beside_long_questions():
+    crowded, long, short, *new = (
+        asked("AAA", n, rows=rows) for n, rows in enumerate((1000, 1200, 1100, 900, 1300, 1250))
+    )
+    had: Any = {
+        one.question.key: SimpleNamespace(company=many, series_in_call=many)
+        for one, many in ((crowded, 5), (long, 1), (short, 1))
+    }
+    found = batch_invariance.comparison_of(batches.Batch((crowded, long, short, *new)), had)
+    assert (found.chosen, found.company) == (short, (new[1], new[2], new[0]))
+    known = batch_invariance.comparison_of(batches.Batch((crowded, long, short)), had)
+    assert (known.chosen, known.company) == (short, (long, crowded))
+
+
 def test_a_proof_buys_no_key_that_another_machine_holds(tmp_path: Path, server: TimeGPTServer):
     """First the compared question is held, then one of its company: it waits in the store for the next try."""
     contexts = ContextFactory(tmp_path / "a", server.url, LocalStore(tmp_path / "remote"))
@@ -216,6 +231,17 @@ def test_where_series_shape_each_other_every_question_travels_alone(
 def test_questions_under_different_clocks_do_not_share_a_request():
     both = [asked("AAA", clock="none"), asked("BBB", clock="artificial")]
     assert [len(batch.asked) for batch in per_snapshot(both)] == [1, 1]
+
+
+def test_options_in_another_order_share_a_request():
+    both = [asked("AAA", options={"a": 1, "b": 2}), asked("BBB", options={"b": 2, "a": 1})]
+    assert [len(batch.asked) for batch in per_snapshot(both)] == [2]
+
+
+@pytest.mark.parametrize("option", [{}, {"finetune_steps": 3}], ids=["together", "alone"])
+def test_the_symbols_of_a_snapshot_are_asked_in_order(option: dict[str, int]):
+    found = per_snapshot([asked("CCC", options=option), asked("AAA", options=option), asked("BBB", options=option)])
+    assert [question.symbol for batch in found for question in batch.questions] == ["AAA", "BBB", "CCC"]
 
 
 def test_a_month_of_snapshots_then_costs_one_request(contexts: ContextFactory, server: TimeGPTServer):

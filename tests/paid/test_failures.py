@@ -65,3 +65,26 @@ def test_only_a_request_that_never_left_is_refunded_and_only_a_broken_line_is_tr
 ):
     failure = failure_of(error, sent=True, secrets=[])
     assert (failure.state, failure.again, failure.late) == (state, again, late)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "treated", "remedy"),
+    [
+        ((301, 302, 303, 307, 308), ("refused", 0, False, False), "correct forecaster.base_url"),
+        ((401, 403), ("refused", 0, False, False), "check NIXTLA_API_KEY"),
+        ((402,), ("refused", 0, False, False), "quota or credit"),
+        ((400, 413, 422), ("refused", 0, True, True), "refuses the question itself"),
+        ((404,), ("refused", 0, True, False), "refuses the question itself"),
+        ((429,), ("refused", 99, False, False), "raise api.cooldown_sec"),
+        ((500,), ("unknown", 1, False, False), "the service failed"),
+        ((408, 409, 502, 503, 504), ("unknown", 99, False, False), "run again later"),
+        ((300, 304, 309, 405, 501, 505), ("unknown", 0, False, False), "see the service's documentation"),
+    ],
+)
+def test_what_each_status_means_for_the_next_attempt(statuses: tuple[int, ...], treated: tuple[object, ...], remedy):
+    """Its state for the ledger, how many more attempts, whether never again alone, and whether a smaller one may do."""
+    for status in statuses:
+        failure = failure_of(ApiError(status_code=status, body=""), sent=True, secrets=[])
+        assert (failure.state, failure.again, failure.never, failure.smaller) == treated
+        assert f"says {status}: " in str(failure.error)
+        assert remedy in str(failure.error)

@@ -491,3 +491,10 @@ def test_locks_that_do_not_answer_end_the_run_before_anything_is_sent(
     with pytest.raises(BudgetStop, match=r"the locks on the remote do not answer \(connection reset\)"):
         backend.answer(questions(["AAA"], range(1)))
     assert server.sent == 0
+
+
+def test_keys_are_begun_in_sorted_order(tmp_path: Path):
+    """Machines that want the same keys conflict at the first one."""
+    attempts = Attempts(LocalStore(tmp_path), "one", 3)
+    begun = attempts.begin({"cc": 0, "aa": 0, "bb": 0}, "2026-11-22/0000-0")
+    assert [one.key for one in begun or ()] == ["aa", "bb", "cc"]

@@ -455,3 +455,15 @@ class TestMoving:
         assert not store_root().exists()
         with lock(LocalStore(store_root())), pytest.raises(ConfigurationError, match=f"buying into {store_root()}"):
             move_store(old, LocalStore(store_root()))
+
+
+def test_reservations_are_copied_before_their_endings(
+    contexts: ContextFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A move that is cut off leaves no ending alone: of what is only reserved, the request counts."""
+    contexts.backend().answer(questions(["AAA"], range(3)))
+    copied, copy = list[str](), moving._copy
+    monkeypatch.setattr(moving, "_copy", lambda old, new, name: copied.append(name) or copy(old, new, name))
+    move_store(contexts.context().store.local, LocalStore(tmp_path / "new"))
+    kinds = [Path(name).suffix for name in copied if Path(name).stem in {"0000-0", "0001-0", "0002-0"}]
+    assert kinds == [".json"] * 3 + [".answered"] * 3

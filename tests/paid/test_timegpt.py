@@ -44,6 +44,15 @@ def test_a_reservation_sends_one_request(service: TimeGPT, server: TimeGPTServer
     assert server.sent == 1
 
 
+@pytest.mark.parametrize(("timeout_sec", "connect_sec"), [(30.0, 10.0), (0.5, 0.5)])
+def test_a_connection_is_waited_for_ten_seconds_at_most(
+    server: TimeGPTServer, timeout_sec: float, connect_sec: float
+) -> None:
+    service = TimeGPT(ForecasterParams(**{**FORECASTER, "base_url": server.url}), timeout_sec)
+    with service._client._make_client() as client:
+        assert (client.timeout.connect, client.timeout.read) == (connect_sec, timeout_sec)
+
+
 def test_without_a_reservation_nothing_leaves(service: TimeGPT, server: TimeGPTServer):
     with pytest.raises(RuntimeError, match="without a reservation"):
         service._client.usage()

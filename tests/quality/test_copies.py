@@ -110,10 +110,11 @@ def test_twenty_rows_with_volume_and_a_range_are_no_chance(
     ("samples", "pairs"),
     [
         ([(1, 2, 3, 4, 5), (1, 2, 3, 4, 6)], {("A", "B"): [0]}),
+        ([(1, 2, 3, 4, 5), (7, 7, 7, 7, 7), (1, 2, 3, 4, 6)], {("A", "C"): [0]}),
         ([(1, 2, 3, 4, 5), (1, 2, 3, 7, 6)], {}),
         ([(1, 2, 3, 0, 5), (1, 2, 3, 0, 6), (7, 7, 7, 7, 5), (8, 8, 8, 8, 6)], {}),  # each shares four, with two others
     ],
-    ids=["four", "three", "three, and one that is not compared"],
+    ids=["four", "four, and another symbol between", "three", "three, and one that is not compared"],
 )
 def test_symbols_share_a_session_from_four_sampled_rows_on(
     samples: list[tuple[int, ...]], pairs: dict[tuple[str, str], list[int]]

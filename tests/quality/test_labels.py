@@ -36,6 +36,21 @@ def test_bars_that_say_nothing_are_read_as_they_are() -> None:
     assert not nothing.is_new_york
 
 
+@pytest.mark.parametrize(
+    ("offset_min", "read"),
+    [
+        (0, ("start", 0, 0)), (1, ("end", 0, 0)), (2, ("end", 1, 0)), (-3, ("start", -3, 0)), (61, ("end", 0, 1)),
+        (57, ("start", -3, 1)), (-300, ("start", 0, -5)), (-237, ("end", 2, -4)), (301, ("end", 0, 5)),
+    ],
+)  # fmt: skip
+def test_an_offset_is_whole_hours_of_the_clock_a_label_and_minutes_beside_it(
+    offset_min: int, read: tuple[str, int, int]
+) -> None:
+    day = date(2024, 6, 3)
+    reading = LabelReading((Stretch(day, day, 1, offset_min, -4),), 9.0, 1, "")
+    assert (reading.label, reading.shift_min, reading.zone_hours) == read
+
+
 def lead_over_end_labels(**nats: float) -> float:
     """By how much start labels lead end labels, where each sign speaks so much for starts (or, negative, for ends)."""
     starts, ends = (int(np.searchsorted(CANDIDATES, offset)) for offset in (0, 1))
@@ -270,7 +285,7 @@ def test_stamps_that_are_off_by_some_minutes_are_reported_with_the_shift(label: 
     failure = stop(Feed(seed=6, label=label, rows=rows, begin=JUNE, late_min=late), bar_label=label)
 
     assert f"the stamps are {abs(late)} minutes {'late' if late > 0 else 'early'}" in failure.detail
-    assert ("not over yet" in failure.detail) == (late < 0)
+    assert (f"would see {-late} minutes that are not over yet" in failure.detail) == (late < 0)
 
 
 def test_stamps_that_are_early_from_some_session_on_are_told_from_there() -> None:

@@ -86,11 +86,13 @@ def test_a_night_at_exactly_the_tolerance_fits_a_split_up_to_the_largest(factor:
     assert likely_split(factor, tolerance=0.0, most=50) == split
 
 
-@pytest.mark.parametrize(("share", "kinds"), [(0.1, ["split"]), (0.1002, ["jump"])])
+@pytest.mark.parametrize(
+    ("share", "kinds"), [(0.1, ["split"]), (0.1002, ["jump"]), (-0.09, ["split"]), (-0.0911, ["jump"])]
+)
 def test_the_first_bar_of_a_split_may_move_by_the_floor_of_a_minute_and_no_further(
     share: float, kinds: list[str]
 ) -> None:
-    """From 2 p to p, and up by a tenth of it, whatever p is, though logarithms round."""
+    """From 2 p to p, and up by a tenth of it or down by an eleventh, whatever p is, though logarithms round."""
     for cents in range(1000, 1100, 10):
         prices = [cents / 50, cents / 100, cents * (1 + share) / 100]
         bars = pl.DataFrame({"session": [TUESDAY, WEDNESDAY], "open": prices[:2], "close": prices[::2]})
@@ -409,6 +411,15 @@ def test_a_symbol_with_volatile_nights_is_measured_by_its_own_nights() -> None:
 
     assert failed(through_the_gate(vendor)) == []
     assert failed(through_the_gate(delivery().with_columns((pl.col(PRICES) * last).round(2)))) != []
+
+
+def test_the_usual_night_is_that_of_as_many_nights_as_stated() -> None:
+    """Of nights of 30, 1 and 5 % before the last session two count, each 2 % from their median; one is no spread."""
+    price = np.exp(np.cumsum([0.0, 0.3, 0.01, 0.05, 0.4]))
+    bars = pl.DataFrame({"session": CALENDAR["session"].head(5), "open": price, "close": price, "m": 0, "sound": True})
+    for nights, usual in ((2, 1.4826 * 0.02), (3, 1.4826 * 0.04), (1, QUALITY.night_scale_floor_share)):
+        stated = QUALITY.model_copy(update={"night_past_sessions": nights})
+        assert levels._Scan(bars, {}, stated, levels.NOBODY).night_scale(4) == pytest.approx(usual)
 
 
 def test_the_usual_night_is_computed_once_a_session(monkeypatch: pytest.MonkeyPatch) -> None:

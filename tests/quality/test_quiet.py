@@ -286,6 +286,12 @@ def test_what_counts_as_scattered_at_its_limits(sessions: list[dict[str, int]], 
     assert (proposal(lacking(*sessions), QUALITY) is not None) == quiet
 
 
+def test_where_no_session_fails_for_scattered_minutes_nothing_is_proposed() -> None:
+    usable = lacking({}, {}).with_columns(reason=pl.lit(None, pl.String), verdict=pl.lit("warn"))
+    assert proposal(usable, QUALITY) is None
+    assert proposal(pl.concat([usable, lacking({})], how="vertical_relaxed"), QUALITY) is not None
+
+
 def test_a_symbol_whose_quiet_minutes_are_stated_is_proposed_nothing_more() -> None:
     assert proposal(checked(thin(), QUIET).days, QUIET) is None
 

@@ -34,6 +34,7 @@ def test_a_sound_universe_passes_and_nothing_is_raised() -> None:
     report = report_on(AAA=delivery(), BBB=delivery(seed=2))
 
     assert (report["verdict"], report["hard_failures"], report["warnings"]) == ("pass", [], [])
+    assert report["schema_version"] == 1
     require_sound(report, ["AAA", "BBB"])
 
 

@@ -52,12 +52,20 @@ def test_without_an_earlier_session_the_first_row_s_own_return_is_in_no_digest()
     assert series.digest(Cut((), (4, 9))) == digest_of_sessions([sent])
 
 
-@pytest.mark.parametrize("past", [((0, 2), (2, 5), (5, 8), (8, 9)), ((0, 2), (2, 5), (8, 9)), ((2, 5), (8, 9))])
+@pytest.mark.parametrize(
+    "past",
+    [
+        ((0, 2), (2, 5), (5, 8), (8, 9), (9, 10)),
+        ((0, 2), (2, 5), (8, 9)),
+        ((0, 2), (2, 5), (9, 10)),
+        ((2, 5), (8, 9)),
+    ],
+)
 def test_a_session_that_is_left_out_between_others_is_in_no_digest(past):
-    count, blocks = np.arange(10), [(0, 2), (2, 5), (5, 8), (8, 9), (9, 10)]
+    count, blocks = np.arange(11), [(0, 2), (2, 5), (5, 8), (8, 9), (9, 10), (10, 11)]
     dated = {date(2024, 1, 2 + n): block for n, block in enumerate(blocks)}
-    series = Series(count, count, count, VALUES[:10], np.ones(10), pl.DataFrame(), dated)
+    series = Series(count, count, count, VALUES[:11], np.ones(11), pl.DataFrame(), dated)
     (first, stop), *later = past
-    sent = [(first + 1, stop), *later, (9, 10)]
+    sent = [(first + 1, stop), *later, (10, 11)]
     parts = [hashlib.sha256(VALUES[begin:end].astype("<i8").tobytes()).digest() for begin, end in sent]
-    assert series.digest(Cut(past, (9, 10))) == digest_of_sessions(parts)
+    assert series.digest(Cut(past, (10, 11))) == digest_of_sessions(parts)

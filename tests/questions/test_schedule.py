@@ -136,7 +136,7 @@ def test_the_schedule_keeps_its_contract_and_names_each_question_once():
     schedule, questions = plan(random_market(CALENDAR, "B", "A"), history_days=[2, 3])
     asked = Schedule.of(schedule).filter(pl.col("status") == "ok")
     assert sorted(asked["key"]) == sorted(question.key for question in questions)
-    assert [question.symbol for question in questions] == sorted(question.symbol for question in questions)
+    assert questions == sorted(questions, key=lambda one: (one.symbol, one.snapshot_utc, one.key))
 
 
 CAUSAL = made_calendar(6, n_bars=40)
@@ -163,9 +163,12 @@ def test_scrambling_the_future_moves_no_row_and_no_key_of_the_past(row, seed):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"hist_exog": ["rv_6m"]}, r"\['rv_6m'\], which are not in the catalogue"),
+        ({"hist_exog": ["rv_7m", "rv_6m"]}, r"\['rv_6m', 'rv_7m'\], which are not in the catalogue"),
         ({"exog_policy": {"rv_6m": "carry"}}, r"\['rv_6m'\], which are not in the catalogue"),
-        ({"futr_exog": ["rv_5m"]}, r"requests.futr_exog names \['rv_5m'\], whose future values are not known"),
+        (
+            {"futr_exog": ["rv_5m", "ret_1m"]},
+            r"futr_exog names \['ret_1m', 'rv_5m'\], whose future .* known ahead are \['bucket_close', 'bucket_mid', ",
+        ),
         ({"hist_exog": ["minute"], "futr_exog": ["minute"]}, "name a feature twice"),
         ({"hist_exog": ["cos_13"]}, "'cos_13' is needed but not built: add it to features.names"),
         ({"history_days": [30]}, r"no question can be asked.*'insufficient_history': 16\}\. Shorten"),

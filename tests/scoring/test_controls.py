@@ -70,6 +70,8 @@ def test_symbols_that_come_one_after_the_other_prove_the_same(market):
     apart = controls(rows.partition_by("symbol"), list(questions(frame)), bars, GATES)
 
     assert apart == controls([rows], questions(frame), bars, GATES)
+    shuffled = rows.sample(fraction=1.0, shuffle=True, seed=1)
+    assert apart == controls([shuffled], questions(frame), bars, GATES)
 
 
 @pytest.mark.parametrize(
@@ -161,9 +163,9 @@ def test_an_echo_better_or_worse_than_persistence_fails(market, share, rmae, ver
 
 def test_a_control_tells_its_best_and_its_worst_cell(market):
     frame, bars = market
-    one = {**bars, "A": told(frame, bars, -1, 0.1)["A"]}
-    echo = controls([as_answered(frame)], questions(frame), one, GATES)["echo"]
-    assert (echo["rmae_min"], echo["rmae_max"], echo["verdict"]) == (0.900000006, 1.0, "FAIL"), "in nine decimals"
+    both = {symbol: told(frame, bars, -1, share)[symbol] for symbol, share in (("A", 0.1), ("B", -0.1))}
+    echo = controls([as_answered(frame)], questions(frame), both, GATES)["echo"]
+    assert (echo["rmae_min"], echo["rmae_max"], echo["verdict"]) == (0.900000006, 1.099999993, "FAIL"), "nine decimals"
 
 
 def test_an_oracle_that_covers_all_and_errs_or_errs_by_nothing_and_misses_one_fails(market):

@@ -49,6 +49,12 @@ def test_every_model_stands_once_by_symbol_and_once_for_all_the_asked_one_first(
     assert {one["horizon_min"] for one in found} == {10}
 
 
+def test_entries_are_in_order_in_whatever_order_symbols_come():
+    pairs = [pair(2, ("B",), horizon_min=30), pair(2, ("A",), horizon_min=10)]
+    found = [(one["symbol"], one["horizon_min"]) for one in free_scores(pairs, FEW_DRAWS, stated())]
+    assert found[::3] == [(None, 10), (None, 30), ("A", 10), ("B", 30)]
+
+
 def test_crps_and_skills_are_those_of_an_independent_library():
     asked, free = pair()
     found = scored([(asked, free)])

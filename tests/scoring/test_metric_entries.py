@@ -8,7 +8,7 @@ from utilsforecast import losses as of_library
 
 from stages.scoring.inference import block_lengths, bounds, day_weights
 from stages.scoring.losses import VERSIONS, elementary_losses
-from stages.scoring.metric_entries import block_days, rounded
+from stages.scoring.metric_entries import _count, block_days, rounded
 from stages.scoring.metrics import score
 from stages.tables.forecasts import LEVELS, QUANTILES
 from tests.scoring.simulated import GATES, as_answered, by_every_method, with_truth
@@ -123,3 +123,7 @@ def test_a_day_counts_once_in_the_test_against_persistence_however_many_outcomes
 def test_a_figure_has_six_decimals_and_no_zero_has_a_sign():
     told = [str(rounded(value)) for value in (-1e-9, -1 / 3, float("nan"), float("inf"))]
     assert told == ["0.0", "-0.333333", "None", "None"]
+
+
+def test_a_count_is_whole_or_has_six_decimals():
+    assert [str(_count(many)) for many in (2.0, 2.5, 7 / 3)] == ["2", "2.5", "2.333333"]

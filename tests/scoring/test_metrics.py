@@ -243,6 +243,14 @@ def test_the_discrete_pit_is_the_chi_square_of_four_bins():
     assert found["p_independent"] == pytest.approx(oracle.pvalue)
 
 
+def test_the_p_value_over_days_is_the_share_of_draws_as_far_from_the_counts_as_these_from_uniform():
+    """Chi-squared 11.67: no difference, the same one to the bit, and 41.67; with the counts themselves 3 of 4."""
+    counts = np.array([20.0, 30.0, 25.0, 45.0])
+    found = pit_uniformity(counts, np.stack([counts, np.full(4, 30.0), [45.0, 30.0, 25.0, 20.0]]))
+    assert found["chi2"] == pytest.approx(350 / 30)
+    assert found["p_days"] == 0.75
+
+
 def test_pit_counts_split_the_outcomes_at_the_quartiles():
     frame = with_truth(4, clocks=("10:30",), models=("asked",)).with_columns(
         pl.Series("y_bp", [-5.0, -1.1, 0.5, 7.0]),

@@ -124,6 +124,12 @@ def test_an_embargo_of_the_whole_record_is_refused_with_its_own_remedy():
         cut_sessions(*record(100, 5), params(embargo=95))
 
 
+@pytest.mark.parametrize(("scored", "told"), [(2, "search: lower split.holdout_sessions, "), (1, "search: shorten ")])
+def test_what_is_one_already_cannot_be_lowered(scored, told):
+    with pytest.raises(ConfigurationError, match=re.escape(told)):
+        cut_sessions(*record(5 + scored, 5), params(embargo=1, holdout_sessions=scored))
+
+
 def test_a_date_that_leaves_nothing_to_search_is_refused_with_its_own_remedy():
     with pytest.raises(ConfigurationError, match=r"holdout_from = 2024-09-08 .*move split.holdout_from to a later day"):
         cut_sessions(*record(20, 5), params(holdout_from=sessions(20)[6]))

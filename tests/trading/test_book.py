@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.tables.trades import PORTFOLIO
-from stages.trading.book import break_even, by_training, cost_curve, delay_table, portfolio_table, repriced, variants
+from stages.trading.book import (
+    Span,
+    break_even,
+    by_training,
+    cost_curve,
+    delay_table,
+    portfolio_table,
+    repriced,
+    variants,
+)
 from stages.trading.daily import daily_table
 from stages.trading.performance import Book, book_of
 from tests.trading.books import WHITELIST, session, span, strategy, trade
@@ -56,6 +65,15 @@ def test_a_span_without_trades_gives_a_book_of_zeros():
     assert break_even(span(4).book) is None
 
 
+def test_months_that_follow_each_other_are_one_span_with_its_trades_in_order():
+    whole = span(4, trade("STRONG", 0, 10.0), trade("STRONG", 3, -4.0), trade("WEAK", 1, 5.0))
+    joined = Span.joined(
+        [whole.only(days) for days in (pl.col("session") <= session(1), pl.col("session") > session(1))]
+    )
+    assert joined.trades.equals(whole.trades)
+    assert joined.calendar.equals(whole.calendar)
+
+
 def test_the_days_a_model_was_trained_on_have_a_book_of_their_own():
     """Up to the second day STRONG nets 10 - 4 - 2 x 2 = 2 and WEAK 5 - 2 = 3; after it WEAK nets 1 - 2 = -1."""
     table = portfolio_table(by_training({"search": SMALL}, session(1)), WHITELIST, WHITELIST).filter(symbol=PORTFOLIO)
@@ -85,6 +103,7 @@ def test_costs_at_a_multiple_leave_the_trades_as_they_are():
     dear = repriced(SMALL.trades, 1.5)
     assert dear["cost_bp"].to_list() == [3.0] * 4
     assert dear["net_bp"].to_list() == [7.0, -7.0, 2.0, -2.0]
+    assert repriced(SMALL.trades, 1.1000011)["cost_bp"].to_list() == [2.200002] * 4, "in six decimals"
     assert dear.drop("cost_bp", "net_bp").equals(SMALL.trades.drop("cost_bp", "net_bp"))
 
 

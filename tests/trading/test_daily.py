@@ -143,6 +143,7 @@ def test_equity_adds_up_from_zero_and_drawdown_is_the_distance_below_the_highest
     curves = with_curves(table)
     assert curves["equity_bp"].to_list() == [-2.0, 3.0, 2.0, -1.0]
     assert curves["drawdown_bp"].to_list() == [-2.0, 0.0, -1.0, -4.0]
+    assert with_curves(table.reverse()).equals(curves)
 
 
 def test_a_trade_that_earns_exactly_its_costs_did_not_win():

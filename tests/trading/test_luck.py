@@ -23,11 +23,11 @@ MODEL = {"models": ("seasonal", "persistence")}
 
 
 def two_instants() -> pl.DataFrame:
-    """One symbol; a calm instant and one with twice the volatility."""
+    """One symbol; a calm instant and one with three times the volatility."""
     rows = as_answered(with_truth(1, clocks=("09:45", "10:30"), models=("seasonal",)))
     calm_first = pl.when(pl.col("snapshot_et") == "09:45")
     said = [calm_first.then(1.0 + n).otherwise(20.0 + n).alias(name) for n, name in enumerate(LEVELS)]
-    return Scored.of(rows.with_columns(*said, sigma_5m=calm_first.then(0.001).otherwise(0.002)))
+    return Scored.of(rows.with_columns(*said, sigma_5m=calm_first.then(0.001).otherwise(0.003)))
 
 
 def seed_that_swaps() -> int:
@@ -41,7 +41,7 @@ def test_of_two_instants_exchanged_each_gets_the_others_forecast_in_units_of_its
     other = at_other_dates(frame, seed_that_swaps())
     for name in LEVELS:
         early, late = frame[name]
-        assert other[name].to_list() == [late / 2, early * 2]
+        assert other[name].to_list() == [round(late / 3, 6), early * 3]
     kept = [name for name in frame.columns if name not in LEVELS]
     assert_frame_equal(other.select(kept), frame.select(kept))
 
@@ -118,6 +118,8 @@ def test_the_share_has_the_exact_interval_of_clopper_and_pearson():
     assert (five["forecast"]["passed"], five["forecast"]["n"], five["forecast"]["share"]) == (5, 100, 0.05)
     assert five["forecast"]["ci"] == pytest.approx([0.0164, 0.1128], abs=1e-4)
     assert five["trading"]["passed"] == five["verdict"]["passed"] == 0
+    assert luck([never] * 3)["forecast"]["ci"] == [0.0, 0.707598], "1 - 0.025^(1/3), in six decimals"
+    assert luck([seldom, never, never])["forecast"]["share"] == 0.333333
 
 
 def test_the_rate_of_false_discoveries_is_reported_where_there_is_such_a_gate():
@@ -135,7 +137,8 @@ def test_a_replay_judges_the_whitelist_together():
     flat = dict.fromkeys(WHITELIST, bars(session(0), np.full((390, 4), 200.0)))
     for forecasts, passes in ((moved, True), (at_other_dates(moved, 1), False)):
         span = SpanInputs(flat, Scored.of(forecasts), calendar(60))
-        assert replay(span, rule, gates()).fdr is passes
+        found = replay(span, rule, gates())
+        assert (found.forecast, found.trading, found.verdict, found.fdr) == (passes, False, False, passes)  # no trade
         assert replay(span, rule, gates(fdr=None)).fdr is None
 
 

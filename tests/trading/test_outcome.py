@@ -66,7 +66,7 @@ def test_a_symbol_with_nothing_to_forecast_is_kept_out_and_fails_no_run():
 
 
 def test_what_stands_for_all_controls_and_for_all_cells_by_hand():
-    said = {"shifted_oracle": "FAIL", "oracle": "PASS", "echo": "PASS"}
+    said = {"shifted_oracle": "FAIL", "oracle": "PASS", "echo": "FAIL"}
     controls = {"verdict": "FAIL"} | {name: {"verdict": verdict} for name, verdict in said.items()}
     cells = forecast_gates(STRONG="PASS", WEAK="PASS", NULL="FAIL")
     cells["cells"][1]["gates"] = {"rmae": {"n_days": 70}, "coverage": {"n_days": 68}}
@@ -80,7 +80,7 @@ def test_what_stands_for_all_controls_and_for_all_cells_by_hand():
         for document, gate in ((documents[0], "controls"), (documents[0], "forecast"), (documents[1], "forecast"))
     ]
     assert facts == [
-        [2.0, 3.0, None, 3, 0, "Of 3 control forecasters, 1 FAIL: shifted_oracle."],
+        [1.0, 3.0, None, 3, 0, "Of 3 control forecasters, 2 FAIL: echo, shifted_oracle."],
         [2.0, 1.0, None, 3, 70, "Of 3 symbols of the whitelist, by their forecasts, 1 FAIL: NULL."],
         [0.0, 1.0, None, 3, 0, unknown],
     ]

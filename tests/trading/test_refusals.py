@@ -9,6 +9,7 @@ from datetime import date
 from math import expm1, nextafter
 
 import numpy as np
+import polars as pl
 import pytest
 
 from stages.errors import ConfigurationError, DataContractError
@@ -16,7 +17,7 @@ from stages.tables.scores import Cell
 from stages.trading import kernels
 from stages.trading.rules import Reason
 from stages.trading.simulate import simulate
-from stages.trading.strategy import require_tradable
+from stages.trading.strategy import require_forecast, require_tradable
 from stages.trading.trade_grid import Market
 from tests.architecture.dependencies import ROOT
 from tests.trading.loop import simulate_by_loop
@@ -268,3 +269,10 @@ def test_forecasts_that_disagree_about_what_was_known_are_refused():
     forecasts = table([asked("10:30"), asked("10:30", last=101.0)])
     with pytest.raises(DataContractError, match="disagree about `last`"):
         simulate(flat_day(), forecasts, calendar({DAY: FULL}), strategy("A"))
+
+
+def test_the_forecasts_that_are_there_are_listed_in_order():
+    made = pl.Series("history_days", [40, 5, 100, 20])
+    require_forecast("rules.history_days", [100, 5], made)
+    with pytest.raises(ConfigurationError, match="asks for 7, but the forecasts have history_days 5, 20, 40, 100: "):
+        require_forecast("rules.history_days", [5, 7, 8], made)

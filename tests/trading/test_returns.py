@@ -40,11 +40,16 @@ def test_the_rolling_ratio_is_that_of_quantstats_with_los_error_beside_it():
     assert rolled.height == 60 - 20
     assert (first["session"], first["sharpe"]) == (WEEKDAYS[20], pytest.approx(-1.1246198637278524, abs=1e-6))
     assert last["sharpe"] == pytest.approx(6.296698287431199, abs=1e-6)
+    assert rolling_sharpe(SERIES.reverse(), 21).equals(rolled)
     assert last["se"] == round(sqrt(252 * (1 + 0.5 * 6.296698287431199**2 / 252) / 21), 6)
 
 
 def test_months_add_up_as_in_quantstats_without_compounding():
     assert monthly(SERIES).rows() == [(2024, 11, -3.206), (2024, 12, 15.404), (2025, 1, 58.535)]
+    firsts = [date(2020 + n // 12, 1 + n % 12, 1) for n in range(36)]
+    assert (
+        monthly(pl.DataFrame({"session": firsts[::-1], "net_bp": range(36)}))["net_bp"].to_list() == [*range(36)][::-1]
+    )
 
 
 def test_what_is_undefined_is_none_and_not_a_number():

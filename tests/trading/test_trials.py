@@ -155,6 +155,10 @@ def test_a_score_is_the_sharpe_ratio_over_its_error_without_skill():
     assert scored(a=1.0).sharpes == (0.062994079,), "1 / 15.874508, in nine decimals"
 
 
+def test_each_ratio_stays_with_its_variant_in_whatever_order_the_rows_come():
+    assert scored(b=4.0, a=2.0, c=6.0) == scored(a=2.0, b=4.0, c=6.0)
+
+
 def test_the_variance_of_scores_is_that_of_all_distinct_trials():
     # In standard errors: 1, 2 and 3; their variance is 1. One ratio of one error is sqrt(252 / 63) = 2 a year.
     log = [scored(a=2.0, b=4.0), scored(b=4.0, c=6.0), scored(d=None)]
@@ -195,6 +199,11 @@ def test_a_study_of_worth_counts_once_for_its_forecaster_and_source_and_at_every
 
     assert [prior_studies(log, now, *family) for now in ("w1", "w2", "w4")] == [1, 1, 2]
     assert [looks(log, name) for name in ("w1", "w2", "w4")] == [2, 0, 0]
+
+
+def test_an_entry_that_states_no_sessions_is_no_look():
+    assert looks([Entry(*FAMILY, worth="w1")], "w1") == 0
+    assert evaluated(PARAMS, []) == Entry(*FAMILY)
 
 
 def test_a_ratio_of_a_session_has_nine_decimals_and_no_zero_has_a_sign():

@@ -53,6 +53,15 @@ def test_each_fold_trades_what_a_sweep_of_its_training_days_proposes(table):
         assert row["net_bp"] == pytest.approx(earned.net_units.sum() / 1e6 / 2, abs=1e-6)
 
 
+def test_each_row_names_the_sessions_it_learnt_from_and_traded(table):
+    """Of 48: twenty to begin with, one of embargo, nine to trade; then nine more are known."""
+    numbers = {session: number for number, session in enumerate(SESSIONS)} | {None: None}
+    columns = ("train_first", "train_last", "first_session", "last_session")
+    found = [[numbers[one] for one in row] for row in table.select(columns).rows()]
+    assert found == [[0, 19, 21, 29], [0, 28, 30, 38], [0, 37, 39, 47], [None, None, 21, 47]]
+    assert table["train_sessions"].to_list() == [20, 29, 38, None]
+
+
 def test_the_last_row_adds_the_folds_up(table):
     *steps, whole = table.rows(named=True)
     assert [row["fold"] for row in steps] == ["1", "2", "3"]

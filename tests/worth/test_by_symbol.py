@@ -34,11 +34,11 @@ def said(model: str, quantiles: list[float], history_days: int = 40, calibrated:
 ASKED, MIXED, HAR = said("asked", RISE), said(f"free:{MIX}", FALL), said("free:har", NOTHING, calibrated=0)
 
 
-def evidence(symbol: str = "A") -> SymbolEvidence:
+def evidence(symbol: str = "A", whitelist: tuple[str, ...] = ("A",)) -> SymbolEvidence:
     """What it adds; forecasts of another model and of another history lie beside the asked ones."""
     sides = {"asked": ("asked", 40), MIX: (f"free:{MIX}", 40)}
     work = CompareSymbol(
-        ("asked", 40), SHAPES, rules_of_sides(strategy("A"), sides), calendar(dict.fromkeys(DAYS, FULL))
+        ("asked", 40), SHAPES, rules_of_sides(strategy(*whitelist), sides), calendar(dict.fromkeys(DAYS, FULL))
     )
     asked = pl.concat([said("other", FALL), ASKED, said("asked", FALL, history_days=20)])
     return work(symbol, asked, pl.concat([MIXED, HAR]), pl.concat(bars(day, RISING) for day in DAYS))
@@ -64,8 +64,9 @@ def test_each_side_earns_with_its_own_forecasts():
     assert evidence().swing.bp > 0.0
 
 
-def test_a_symbol_that_is_not_on_the_whitelist_is_compared_and_earns_nothing():
-    found = evidence("B")
+@pytest.mark.parametrize(("symbol", "whitelist"), [("B", ("A",)), ("A", ())])
+def test_a_symbol_that_is_not_on_the_whitelist_is_compared_and_earns_nothing(symbol, whitelist):
+    found = evidence(symbol, whitelist)
     assert (len(found.days), found.net_bp, found.swing) == (2, {}, None)
 
 

@@ -114,11 +114,12 @@ def test_snapshots_and_symbols_alone_by_hand():
     assert found.pairs["close"] == pytest.approx(deviation_of_turns(10, apart / 4), abs=1e-8)
     assert found.by_snapshot == pytest.approx({"10:00": deviation_of_turns(10, apart / 2), "14:00": 0.0}, abs=1e-8)
     assert found.by_symbol == pytest.approx({"A": deviation_of_turns(10, apart / 2), "B": 0.0}, abs=1e-8)
+    assert [*found.by_snapshot, *found.by_symbol] == ["10:00", "14:00", "A", "B"]
 
 
 def test_ten_days_before_the_first_asked_one_are_enough_and_nine_are_not():
-    """After ten days of moves every day is quiet, so that all days together differ less."""
-    free = frame(20, quiet_from=10, ewma_fhs=LOW, har=HIGH)
+    """After ten days of moves every day is quiet, so that the first twenty days together differ less."""
+    free = frame(30, quiet_from=10, ewma_fhs=LOW, har=HIGH)
     early, late = told(free, day_of(10)), told(free, day_of(9))
 
     assert (early.days, late.days) == (10, 20)

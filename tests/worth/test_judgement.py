@@ -29,6 +29,7 @@ def test_the_verdict_is_that_of_the_primary_days_and_counts_their_calls():
     alone = judge(primary["x"].to_numpy(), terms_of(study))
     assert (document["state"], document["sessions"]) == (str(alone.state), alone.days)
     assert document["decided_on"] == str(primary["session"][alone.days - 1])
+    assert document["more_sessions"] is None, "there is a verdict"
     assert document["calls"] == 4 * alone.days
     assert document["calls_a_session"] == 4
     assert document["step"] == 5, "as `make study` does without STEP"
@@ -74,7 +75,7 @@ def test_days_that_the_model_may_have_been_trained_on_count_for_nothing():
     assert {name: document[name] for name in ("state", "estimate", "e_better")} == {
         name: alone[name] for name in ("state", "estimate", "e_better")
     }
-    assert document["training"]["sessions_before"] == 15
+    assert (document["training"]["sessions_before"], document["training"]["sessions_after"]) == (15, DAYS - 15)
     assert document["seen"]["up_to"]["sessions"] == 15
     assert document["seen"]["after"]["sessions"] == DAYS - 15
     before = days.filter("before")
@@ -110,6 +111,8 @@ def test_the_break_even_price_is_what_is_earned_more_by_the_calls_of_a_day():
     assert money["price_per_call"] == 0.25
     half = judge_worth(study_with(worth__notional=2e4), "w1", sides_of(10))[0]["money"]
     assert half["bp_a_call"] == pytest.approx(0.25), "the same money is half as many bp of twice the notional"
+    in_bp = judge_worth(study_with(worth__notional=None), "w1", sides_of(10))[0]["money"]
+    assert (in_bp["bp_a_call"], in_bp["break_even"]) == (pytest.approx(0.5), None), "without a notional days are in bp"
     by_tokens = study_with(worth__notional=1e4, worth__price_per_million_tokens=25.0)  # 10,000 tokens a call
     assert judge_worth(by_tokens, "w1", sides_of())[0]["money"]["price_per_call"] == pytest.approx(0.25)
 
@@ -261,9 +264,11 @@ def test_one_day_says_what_a_call_earned_and_how_many_more_it_takes_and_no_inter
 
 def test_the_weights_of_the_free_forecasts_are_those_of_the_last_session_at_the_primary_horizon():
     days = [date(2024, 1, day) for day in (2, 3) for _ in range(4)]
-    free = {"session": days, "horizon_min": [10, 10, 20, 20] * 2, "model": ["free:seasonal", "free:har"] * 4}
+    free = {"session": days, "horizon_min": [10, 10, 5, 5] * 2, "model": ["free:seasonal", "free:har"] * 4}
     weights = pl.DataFrame(free | {"weight": [0.5, 0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8]})
     assert list(last_weights(weights, study_with()).items()) == [("har", 0.7), ("seasonal", 0.3)]
+    stated = study_with(worth__horizon_min=5)
+    assert last_weights(weights, stated) == {"har": 0.8, "seasonal": 0.2}
     traded = {"worth__horizon_min": 5, "worth__notional": 1e4, "worth__decide_by": "money"}
     assert last_weights(weights, study_with(**traded)) == {"har": 0.7, "seasonal": 0.3}, "the rule's own horizon"
 

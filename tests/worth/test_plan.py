@@ -145,6 +145,8 @@ def test_questions_are_counted_by_the_judged_history_and_sessions_by_any():
     schedule = pl.DataFrame(rows, ["session", "symbol", "history_days", "status"], orient="row")
     study = study_with(universe__whitelist=["STRONG", "WEAK"])
     assert asked_by_session(study, schedule).rows() == [(SESSIONS[0], 0, 0, 0), (SESSIONS[1], 3, 2, 1)]
+    many = pl.concat(schedule.with_columns(session=pl.lit(session)) for session in SESSIONS[40::-1])
+    assert asked_by_session(study, many)["session"].to_list() == SESSIONS[:41]
 
 
 def test_what_lies_behind_the_search_span_is_no_evidence_to_buy():
