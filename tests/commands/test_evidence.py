@@ -75,10 +75,21 @@ def found(**changes: Any) -> Deviations:
     return Deviations(**same | {"pairs": dict.fromkeys(("usual", "close", "far"), 0.04)} | changes)
 
 
+@pytest.fixture(scope="module")
+def free(market: Market) -> pl.DataFrame:
+    """What is made of the small params."""
+    study = Study.parse(document())
+    schedule, _ = plan_questions(
+        market, study.universe.symbols, study.requests, study.forecaster.model_spec, study.quality
+    )
+    return evidence._made_now(study, market, schedule)
+
+
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Deviations]:
+def known(monkeypatch: pytest.MonkeyPatch, free: pl.DataFrame) -> dict[str, Deviations]:
     """Deviations that are given, whatever free forecasts there are."""
     given = {"": found()}
+    monkeypatch.setattr(evidence, "_made_now", lambda *_: free)
     monkeypatch.setattr(evidence, "deviations", lambda *_: given[""])
     return given
 

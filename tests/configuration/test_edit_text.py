@@ -1,5 +1,6 @@
 """A value set in the text of a YAML file: Hydra reads exactly that, and every other character stays."""
 
+import copy
 import io
 from typing import Any
 
@@ -49,8 +50,9 @@ def load(text: str) -> dict[str, Any]:
 @pytest.mark.parametrize("value", ODD, ids=lambda value: str(value)[:12].encode("unicode_escape").decode())
 def test_hydra_reads_any_value_back_wherever_it_is_put(value, ending):
     text = TEXT.replace("\n", ending)
+    whole = load(text)
     for place in PLACES:
-        wanted = load(text)
+        wanted = copy.deepcopy(whole)
         inner = wanted
         for name in place[:-1]:
             inner = inner.setdefault(name, {})
@@ -60,7 +62,8 @@ def test_hydra_reads_any_value_back_wherever_it_is_put(value, ending):
         edited = with_value(text, place, value)
         assert edited.count("\n") - edited.count("\r\n") in {0, edited.count("\n")}, "one kind of line ends"
         assert load(edited) == wanted, place
-        assert load(with_value(edited, place, value)) == wanted, place
+        again = with_value(edited, place, value)
+        assert again == edited or load(again) == wanted, place
 
 
 @pytest.mark.parametrize(

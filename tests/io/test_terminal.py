@@ -76,8 +76,15 @@ def test_a_reader_that_goes_away_ends_a_command_without_a_traceback(name: str, l
 @pytest.mark.parametrize(
     "closed", ["<&- >&- 2>&-", *(pytest.param(one, marks=pytest.mark.torture) for one in (">&-", "2>&-"))]
 )
-@pytest.mark.parametrize(("code", "expected"), [*((ENDINGS[name], 0) for name in ENDINGS if name != "an error"),
-                                                (ENDINGS["an error"], 3), (A_FILE_AND_A_PROGRAM, 0)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        *(pytest.param(ENDINGS[name], 0, marks=pytest.mark.torture) for name in OTHERS if name != "help"),
+        (ENDINGS["help"], 0),
+        (ENDINGS["an error"], 3),
+        (A_FILE_AND_A_PROGRAM, 0),
+    ],
+)
 def test_a_closed_stream_shows_nothing_and_no_file_takes_its_place(code: str, expected: int, closed: str):
     program = f"from stages.io.terminal import run, say, show\n{code}"
     typed = ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, program]

@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import pytest
-from gcsfs import retry
 
 from stages.errors import BudgetStop, ConfigurationError
 from stages.io.bucket_store import BucketStore, open_remote
@@ -442,6 +441,8 @@ class _Proxy(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def fault(gcs: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fault]:
+    from gcsfs import retry  # here: the import takes long
+
     monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=lambda _: asyncio.sleep(0)))  # not for seconds
     proxy = Fault(("127.0.0.1", 0), _Proxy)
     proxy.target = gcs

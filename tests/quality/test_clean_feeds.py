@@ -48,21 +48,26 @@ def test_the_gate_is_silent_on_real_bars() -> None:
     assert told(report_on(spring, {"AAPL": aapl()}, aliases=VENDOR_A)) == ([], [], [], [])
 
 
+KNOWN = [
+    ("prices times, overnight, from then on", 100.0, 1.0, 1.0),
+    ("prices times, overnight, from then on", 1.05, 0.0, 0.0),
+    ("split, named as one", "4:1", 0.6, 1.0),
+    ("low times, one minute", 1e-4, 1.0, 1.0),
+    ("low times, one minute", 0.99, 0.0, 0.0),
+    ("volume times, one session", 100.0, 1.0, 1.0),
+]
+SEEN_ON_ONE_FEED = [  # quick tests of copies, ingestion, levels and units see them on the plainest of the five
+    ("prices times, an hour", 7.0, 1.0, 1.0),
+    ("all prices in units of", 1e-9, 1.0, 1.0),
+    ("minutes of an earlier session", 390, 1.0, 1.0),
+    ("minutes of another symbol", 390, 1.0, 1.0),
+    ("bars of so many minutes", 5, 1.0, 1.0),
+]
+
+
 @pytest.mark.parametrize(
     ("fault", "size", "least", "most"),
-    [
-        ("prices times, overnight, from then on", 100.0, 1.0, 1.0),
-        ("prices times, overnight, from then on", 1.05, 0.0, 0.0),
-        ("prices times, an hour", 7.0, 1.0, 1.0),
-        ("split, named as one", "4:1", 0.6, 1.0),
-        ("low times, one minute", 1e-4, 1.0, 1.0),
-        ("low times, one minute", 0.99, 0.0, 0.0),
-        ("all prices in units of", 1e-9, 1.0, 1.0),
-        ("minutes of an earlier session", 390, 1.0, 1.0),
-        ("minutes of another symbol", 390, 1.0, 1.0),
-        ("bars of so many minutes", 5, 1.0, 1.0),
-        ("volume times, one session", 100.0, 1.0, 1.0),
-    ],
+    [*KNOWN, *(pytest.param(*one, marks=pytest.mark.torture) for one in SEEN_ON_ONE_FEED)],
 )
 def test_a_planted_fault_is_caught_by_its_size(fault: str, size: Any, least: float, most: float) -> None:
     """Five feeds, one of each kind."""

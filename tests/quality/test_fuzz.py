@@ -116,7 +116,7 @@ def vendors(draw: st.DrawFn) -> tuple[pl.DataFrame, dict[str, Any]]:
     return frame, said
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(vendor=vendors())
 def test_any_delivery_ends_in_a_verdict_or_one_sentence(vendor: tuple[pl.DataFrame, dict[str, Any]]) -> None:
     require_a_verdict(*vendor)

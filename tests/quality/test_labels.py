@@ -278,9 +278,15 @@ def test_a_switch_of_labels_within_the_span_stops_the_run_and_names_the_sessions
         assert f"to {before} 09:30 (start labels); {after} to" in failure.detail
 
 
+LESS_AND_MORE = (("start", -5), ("start", 2), ("end", -2), ("end", 5))
+THE_OTHERS = (("start", -2), ("start", 5), ("end", -5), ("end", 2))
+
+
 @pytest.mark.parametrize("rows", ["390", "391", "all"])
-@pytest.mark.parametrize("late", [-5, -2, 2, 5])
-@pytest.mark.parametrize("label", ["start", "end"])
+# each label early and late; the other minutes at length
+@pytest.mark.parametrize(
+    ("label", "late"), [*LESS_AND_MORE, *(pytest.param(*one, marks=pytest.mark.torture) for one in THE_OTHERS)]
+)
 def test_stamps_that_are_off_by_some_minutes_are_reported_with_the_shift(label: str, late: int, rows: str) -> None:
     failure = stop(Feed(seed=6, label=label, rows=rows, begin=JUNE, late_min=late), bar_label=label)
 

@@ -93,8 +93,9 @@ def test_a_look_into_a_folder_finds_by_itself_what_reads_it(vendor: str, deliver
     require_the_same_bars(seen.source.model_copy(update=changes), tmp_path)
 
 
-@pytest.mark.parametrize("packed", [lambda text: text, gzip.compress, zstandard.compress])
-@pytest.mark.parametrize("one_a_day", [True, False])
+@pytest.mark.parametrize(
+    ("one_a_day", "packed"), [(True, bytes), (False, bytes), (True, gzip.compress), (False, zstandard.compress)]
+)
 def test_day_and_month_are_told_by_days_beyond_the_first(
     one_a_day: bool, packed: Callable[[bytes], bytes], tmp_path: Path
 ) -> None:

@@ -103,14 +103,14 @@ NEW = {"new": gate(0.9, 0.95)}
 @pytest.mark.parametrize(
     ("section", "changed"),
     [
-        (gates, {"gates": judged() | {"gates": judged()["gates"] | NEW}}),
-        (gates, {"gates": judged() | {"cells": {"STRONG": judged()["cells"]["STRONG"] | {"gates": NEW}}}}),
-        (controls, {"metrics": {"controls": proofs() | NEW}}),
-        (lambda one: verdicts({"this": one}), {"gates": judged() | {"gates": judged()["gates"] | NEW}}),
+        (gates, lambda: {"gates": judged() | {"gates": judged()["gates"] | NEW}}),
+        (gates, lambda: {"gates": judged() | {"cells": {"STRONG": judged()["cells"]["STRONG"] | {"gates": NEW}}}}),
+        (controls, lambda: {"metrics": {"controls": proofs() | NEW}}),
+        (lambda one: verdicts({"this": one}), lambda: {"gates": judged() | {"gates": judged()["gates"] | NEW}}),
     ],
     ids=["gate of the book", "gate of a cell", "control", "two runs"],
 )
 def test_what_was_judged_is_never_left_out_for_lack_of_words(section, changed):
     """A page that shows PASS only, and not what failed, would be read as PASS."""
     with pytest.raises(KeyError, match="new"):
-        section(record(**changed))
+        section(record(**changed()))

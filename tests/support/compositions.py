@@ -9,34 +9,61 @@ from typing import Any
 import pytest
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
+from hydra.core.default_element import InputDefault
+from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
-Compose = Callable[..., DictConfig]
+Read = dict[str, bytes | None]
 
 
-def remembering(compose: Compose) -> Compose:
-    """`hydra.compose`, which answers from memory while no file that it looked for changed.
+class Compositions:
+    """What a conf/ composes to, and its plain form, from memory while no file that Hydra looked for changed.
 
-    A changed file of conf/ leaves what other choices compose to as it was.
+    A changed file of conf/ leaves what other choices compose to as it was. Nobody may change a composition.
     """
-    known: dict[object, list[tuple[dict[str, bytes | None], bytes]]] = {}
 
-    def composed(config_name: str, overrides: Sequence[str] | None = None, **options: object) -> DictConfig:
-        earlier = known.setdefault((config_name, tuple(overrides or ()), str(options)), [])
-        now = cache(partial(content, folder()))
+    def __init__(self, composed: Callable[..., DictConfig], plain: Callable[..., Any]) -> None:
+        self.compose, self.to_plain = composed, plain
+        self.known: dict[object, list[tuple[Read, DictConfig]]] = {}
+        self.plains: dict[int, dict[str, bytes]] = {}
+
+    def composed(self, conf: Path, overrides: Sequence[str] = (), **options: bool) -> DictConfig:
+        """As `stages.configuration.compose._composed`."""
+        earlier = self.known.setdefault((tuple(overrides), str(options)), [])
+        now = cache(partial(content, conf))
         for read, result in earlier:
             if all(now(name) == before for name, before in read.items()):
-                return pickle.loads(result)
+                return result
+        Plugins.instance()  # which registers the kinds of sources
+        folders = SourcesRegistry.instance().resolve("file")
         with pytest.MonkeyPatch.context() as patch:
-            read: dict[str, bytes | None] = {}
-            folders = SourcesRegistry.instance().resolve("file")
+            read: Read = {}
             patch.setattr(folders, "is_config", noting(folders.is_config, read))
-            result = pickle.dumps(compose(config_name, overrides=list(overrides or ()), **options))
+            result = self.compose(conf, overrides, **options)
         earlier.append((read, result))
-        return pickle.loads(result)
+        self.plains[id(result)] = {}
+        return result
 
-    return composed
+    def plain(self, config: Any, **options: bool) -> Any:
+        """As `OmegaConf.to_container`."""
+        plains, asked = self.plains.get(id(config)), str(options)
+        if plains is None:
+            return self.to_plain(config, **options)
+        if asked not in plains:
+            plains[asked] = pickle.dumps(self.to_plain(config, **options))
+        return pickle.loads(plains[asked])
+
+
+def where_needed(choices: Callable[..., DictConfig]) -> Callable[..., DictConfig | None]:
+    """The choices known to one file's list of defaults: a quarter of a composition, and only names of others need it.
+
+    Hydra makes them of each file.
+    """
+
+    def made(overrides: object, defaults: Sequence[InputDefault], self_added: bool) -> DictConfig | None:
+        return choices(overrides, defaults, self_added) if any(one.is_interpolation() for one in defaults) else None
+
+    return made
 
 
 def remembering_text(write: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
@@ -89,7 +116,7 @@ def hydras_own() -> DictConfig:
     return own
 
 
-def noting(is_config: Callable[[Any, str], bool], read: dict[str, bytes | None]) -> Callable[[Any, str], bool]:
+def noting(is_config: Callable[[Any, str], bool], read: Read) -> Callable[[Any, str], bool]:
     """`is_config`, which Hydra asks of each file before it reads it; the content goes into `read`."""
 
     def noted(source: Any, name: str) -> bool:
@@ -97,12 +124,6 @@ def noting(is_config: Callable[[Any, str], bool], read: dict[str, bytes | None])
         return is_config(source, name)
 
     return noted
-
-
-def folder() -> Path:
-    """The one that Hydra reads at this moment."""
-    paths = [element.path for element in GlobalHydra.instance().config_loader().get_search_path().get_path()]
-    return next(Path(path) for path in paths if "://" not in path)
 
 
 def content(folder: Path, name: str) -> bytes | None:

@@ -14,9 +14,9 @@ from typing import Any
 
 import fsspec
 import httpx
-import hydra
 import pytest
 import yaml
+from hydra._internal import defaults_list
 from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
@@ -27,11 +27,12 @@ from stages.paid.client import RequestFailed
 from tests.support import timegpt_server
 from tests.support.cluster import Cluster, cluster
 from tests.support.compositions import (
+    Compositions,
     hydras_own,
-    remembering,
     remembering_files,
     remembering_text,
     remembering_yaml,
+    where_needed,
 )
 from tests.support.contexts import ContextFactory
 from tests.support.gcs_server import gcs_server
@@ -47,7 +48,10 @@ def compositions() -> Iterator[None]:
     """Each conf/ is composed once, each text parsed and written once, each parser of arguments made once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command_line, "parser", cache(command_line.parser))
-        patch.setattr(hydra, "compose", remembering(hydra.compose))
+        kept = Compositions(compose._composed, OmegaConf.to_container)
+        patch.setattr(compose, "_composed", kept.composed)
+        patch.setattr(OmegaConf, "to_container", staticmethod(kept.plain))
+        patch.setattr(defaults_list, "_create_interpolation_map", where_needed(defaults_list._create_interpolation_map))
         patch.setattr(hydras_own(), "defaults", [])
         patch.setattr(yaml, "load", remembering_yaml(yaml.load))
         patch.setattr(compose, "to_yaml", remembering_text(compose.to_yaml))

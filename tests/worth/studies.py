@@ -29,6 +29,7 @@ def study_with(**changes: Any) -> StageStudy:
     return StageStudy.parse(document)
 
 
+@cache
 def sides_of(
     n_days: int = DAYS, *, first_day: int = 0, learns_here: bool = False, calibrated_from: int = 0, **world: Any
 ) -> Sides:
