@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SHORT = {
     "bench_drift": "",
-    "bench_engine 1": "",
+    "bench_engine 1": "it.SESSIONS = 40",
     "bench_free": "it.MARKETS = {'AAPL': ()}",
-    "bench_keys": "",
+    "bench_keys": "it.SESSIONS, it.SESSIONS_ASKED = 60, 20",
     "bench_labels 300": "",
     "bench_paid": "it.QUESTIONS, it.CALLS, it.A_YEAR = 100, 3, ['preset=smoke', 'forecaster.min_rows=100']",
     "bench_source": "it.SYMBOLS, it.CALENDAR, it.TICKERS = it.SYMBOLS[:13], it.CALENDAR[60:140], 200",

@@ -89,7 +89,7 @@ TUTORIAL: list[Step] = [
 
 SCALING: list[Step] = [
     ACTIVE,
-    ("ENGINE=local:2 dvc repro", WHOLE_RUN),
+    ("ENGINE=local:2 dvc repro", r"(?s)Running stage 'sweep'.*Running stage 'evaluate'.*Running stage 'report'"),
     ("echo local:2 > .engine", "$ [ -e .engine ]"),
     ("dvc status", r"Data and pipelines are up to date"),
     ("dvc exp run -n in_a_bucket", r"(?s)Running stage 'fetch_bars'.*Running stage 'sweep'.*Ran experiment"),

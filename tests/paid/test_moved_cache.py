@@ -11,6 +11,7 @@ import pytest
 from tests.docs.blocks import ROOT, blocks
 from tests.pipeline.clone import Clone, clone_working_tree
 from tests.support.contexts import ContextFactory, asked, questions
+from tests.support.programs import Done, run_module
 from tests.support.timegpt_server import TimeGPTServer
 
 pytestmark = [pytest.mark.journey, pytest.mark.pipeline]
@@ -28,11 +29,17 @@ def clone(tmp_path: Path, server: TimeGPTServer) -> Clone:
 
 
 def left(clone: Clone) -> int:
-    return int(re.search(r"budget: (\d+) requests left", clone.sh("make budget"))[1])
+    return int(re.search(r"budget: (\d+) requests left", asked_of(clone, "budget").stdout)[1])
 
 
 def verified(clone: Clone) -> int:
-    return int(re.search(r"verify: answers=(\d+) damaged=0", clone.sh("make verify"))[1])
+    return int(re.search(r"verify: answers=(\d+) damaged=0", asked_of(clone, "verify").stdout)[1])
+
+
+def asked_of(clone: Clone, command: str, code: int = 0) -> Done:
+    done = run_module(clone.path, "stages", *command.split())
+    assert done.returncode == code, done
+    return done
 
 
 def test_the_remedy_for_a_full_disk_keeps_answers_and_budget(clone: Clone, tmp_path: Path):
@@ -47,7 +54,7 @@ def test_a_cache_that_was_moved_alone_stops_and_its_store_follows_on_demand(clon
     old, new = clone.path / ".dvc/cache", tmp_path / "new"
     clone.sh(f"dvc cache dir --local {new}")
     for command in ("verify", "budget", "spend", f"release {asked().question.key}", "plan forecaster=timegpt"):
-        told = clone.sh(f"python -m stages {command}", code=5)
+        told = asked_of(clone, command, 5).stderr
         assert f"are in {old}/forecasts; DVC's cache now has no store at {new}/forecasts" in told
     clone.sh("make adopt-store")
     assert (verified(clone), left(clone)) == (4, 3)
@@ -62,7 +69,7 @@ def test_a_cache_that_was_moved_alone_stops_and_its_store_follows_on_demand(clon
 def test_a_worktree_is_reported_and_shares_the_clones_store(clone: Clone, tmp_path: Path):
     clone.sh(f"git worktree add -q {tmp_path / 'tree'} && ln -s {clone.path / '.venv'} {tmp_path / 'tree'}/.venv")
     tree = Clone(tmp_path / "tree")
-    told = tree.sh("python -m stages verify", code=5)
+    told = asked_of(tree, "verify", 5).stderr
     remedy = re.search(r"`(dvc cache dir --local [^`]+)` uses them where they are", told)[1]
     tree.sh(remedy)
     assert (verified(tree), left(tree)) == (4, 3)

@@ -26,6 +26,11 @@ pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("sharing")]  # four p
 PAGE = ROOT / "docs/SHARING.md"
 AGAIN = "dvc exp run -n same_again -S rules.s_stop=1.5"
 BUCKET_OF_THE_PAGE = "gs://your-bucket/dvc"
+LOGIN = """['remote "team"']
+    endpointurl = {}
+    allow_anonymous_login = true
+    projectname = test
+"""
 ON_LOOPBACK = {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false", "NO_GCE_CHECK": "true"}
 
 
@@ -62,8 +67,8 @@ class Team:
 
     def log_in(self, member: Clone) -> None:
         """What a login to Google is elsewhere: where the loopback server listens, and that it asks nobody's name."""
-        options = {"endpointurl": self.bucket, "allow_anonymous_login": "true", "projectname": "test"}
-        member.sh(" && ".join(f"dvc remote modify --local team {name} {value}" for name, value in options.items()))
+        with (member.path / ".dvc/config.local").open("a") as options:
+            options.write(LOGIN.format(self.bucket))
 
 
 @pytest.fixture(scope="module")

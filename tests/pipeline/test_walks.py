@@ -19,7 +19,7 @@ BARS = ROOT.parent / "shared/data/stocks/1m/AAPL"
 
 @pytest.mark.journey  # five experiments
 def test_the_readme_can_be_typed_from_top_to_bottom(clone):
-    """Its second command made the run that was copied here (conftest.py); the first has a test of its own."""
+    """Its second command made the run copied here (conftest.py); the first is typed in test_first_minute.py."""
     commands = page_commands(ROOT / "README.md")
     assert commands[:2] == ["make demo", "make run"]
     with shell(clone.path) as reader:

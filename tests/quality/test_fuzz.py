@@ -123,7 +123,7 @@ def test_any_delivery_ends_in_a_verdict_or_one_sentence(vendor: tuple[pl.DataFra
 
 
 @pytest.mark.torture  # the same at length
-@settings(max_examples=at_length(500), deadline=None)
+@settings(max_examples=at_length(1000), deadline=None)
 @given(vendor=vendors())
 def test_any_of_many_deliveries_ends_in_a_verdict_or_one_sentence(vendor: tuple[pl.DataFrame, dict[str, Any]]) -> None:
     require_a_verdict(*vendor)

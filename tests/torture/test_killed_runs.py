@@ -23,8 +23,8 @@ from tests.support.programs import run_module
 
 pytestmark = pytest.mark.torture
 
-KILLS = int(os.environ.get("KILLS") or 20)  # every stage once, some twice
-BELOW_DVC = 8  # every so many kills, and then DVC goes on
+KILLS = int(os.environ.get("KILLS") or 15)  # every stage once
+BELOW_DVC = 7  # every so many kills, and then DVC goes on
 LONGEST_SEC = 3.0
 
 
