@@ -81,11 +81,13 @@ def remote() -> str:
         elif isinstance(objects, LocalStore):
             _require_writable(_present_part(objects.root))
     except ConfigurationError as error:
-        told = f"{named.name} at {named.url} may be read but not written to, so it takes no answer and no `dvc push`"
+        read_only = f"{named.name} at {named.url} may be read but not written to"
         study = _study()
         if _buys(study) and study.api.share:
-            raise ConfigurationError(f"{told} from here: {error}") from None
-        return f"{told} from here; to read, as a colleague does, is enough for this study"
+            raise ConfigurationError(
+                f"{read_only}, so it takes no answer and no `dvc push` from here: {error}"
+            ) from None
+        return f"{read_only}, which is enough for this study; no `dvc push` from here"
     return f"{named.name} at {named.url} answers"
 
 
